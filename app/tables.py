@@ -1,0 +1,380 @@
+"""The database: every table, with the unique keys that correctness rests on.
+
+Money is kept as integer minor units beside its currency, quantities and
+prices as decimal text inside JSON: SQLite's NUMERIC would lose digits. Times
+are UTC ISO text (SQLite has no aware type). The audit table is append-only:
+triggers refuse UPDATE and DELETE.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sqlalchemy import (
+    DDL,
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Engine,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    create_engine,
+    event,
+    make_url,
+)
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.pool import ConnectionPoolEntry
+
+meta = MetaData()
+
+cursors = Table(
+    "cursors",
+    meta,
+    Column("source", String, primary_key=True),
+    Column("cursor", Text, nullable=False),
+    Column("changed_at", String, nullable=False),
+)
+
+tokens = Table(
+    # Rotated OAuth refresh tokens, sealed with a key from outside the database.
+    "tokens",
+    meta,
+    Column("name", String, primary_key=True),
+    Column("sealed", Text, nullable=False),
+    Column("changed_at", String, nullable=False),
+)
+
+messages = Table(
+    "messages",
+    meta,
+    Column("key", String, primary_key=True),
+    Column("account", String, nullable=False),
+    Column("message_id", String, index=True),
+    Column("sha256", String, index=True),
+    Column("sender", String, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("data", JSON, nullable=False),
+    Column("received_at", String, nullable=False),
+    Column("outcome", String, nullable=False, default="received"),
+    Column("outcome_reason", Text, nullable=False, default=""),
+    Column("settled", Boolean, nullable=False, default=False),
+)
+
+documents = Table(
+    "documents",
+    meta,
+    Column("id", String, primary_key=True),
+    Column("media_type", String, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("first_page", Integer),
+    Column("last_page", Integer),
+    Column("parent_id", String, ForeignKey("documents.id")),
+    Column("message_key", String, ForeignKey("messages.key"), index=True),
+    Column("revision", Integer, nullable=False, default=1),
+    # received -> read -> matched -> posted | held | filed | rejected | split
+    Column("state", String, nullable=False, index=True),
+    Column("kind", String, nullable=False, default="unknown"),
+    Column("text", Text, nullable=False, default=""),
+    Column("seen_at", String, nullable=False),
+    Column("changed_at", String, nullable=False),
+)
+
+arrivals = Table(
+    # Every way a document came in; the same bytes may arrive many times.
+    "arrivals",
+    meta,
+    Column("document_id", String, ForeignKey("documents.id"), primary_key=True),
+    Column("message_key", String, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("arrived_at", String, nullable=False),
+)
+
+fields = Table(
+    "fields",
+    meta,
+    Column("id", Integer, primary_key=True),
+    Column("document_id", String, ForeignKey("documents.id"), nullable=False, index=True),
+    Column("revision", Integer, nullable=False),
+    Column("data", JSON, nullable=False),
+    Column("by", String, nullable=False),
+    Column("written_at", String, nullable=False),
+)
+
+findings = Table(
+    "findings",
+    meta,
+    Column("id", Integer, primary_key=True),
+    # subject: document, message, transaction, statement, account, source, posting
+    Column("subject_kind", String, nullable=False),
+    Column("subject", String, nullable=False),
+    Column("stage", String, nullable=False),
+    Column("code", String, nullable=False),
+    Column("severity", String, nullable=False),
+    Column("where", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("expected", Text),
+    Column("actual", Text),
+    Column("remedy", Text, nullable=False),
+    Column("found_at", String, nullable=False),
+    Column("closed_at", String),
+    Column("closed_by", String),
+    Index("findings_by_subject", "subject_kind", "subject"),
+)
+
+invoices = Table(
+    "invoices",
+    meta,
+    Column("document_id", String, ForeignKey("documents.id"), primary_key=True),
+    Column("number", String),
+    Column("vendor_id", String, index=True),
+    Column("issue_date", String),
+    Column("received_on", String, nullable=False),
+    Column("type_code", String),
+    Column("currency", String),
+    Column("gross_minor", BigInteger),
+    Column("data", JSON, nullable=False),
+    Column("match", JSON),
+    Column("decision", String),
+    Column("decided_at", String),
+    Column("confidence", Float),
+)
+
+order_allocations = Table(
+    "order_allocations",
+    meta,
+    Column("document_id", String, ForeignKey("invoices.document_id"), primary_key=True),
+    Column("invoice_line", Integer, primary_key=True),
+    Column("order_id", String, primary_key=True),
+    Column("order_line", Integer, primary_key=True),
+    Column("quantity", String, nullable=False),
+    Column("amount", String, nullable=False),
+    Index("order_allocations_by_order", "order_id", "order_line"),
+)
+
+records = Table(
+    # Master data and open items as the office's systems know them, one row each.
+    "records",
+    meta,
+    Column("kind", String, primary_key=True),
+    Column("id", String, primary_key=True),
+    Column("party", String),
+    Column("data", Text, nullable=False),
+    Column("version", Integer, nullable=False, default=1),
+    Column("source", String, nullable=False),
+    Column("changed_at", String, nullable=False),
+    Index("records_by_party", "kind", "party"),
+)
+
+statements = Table(
+    "statements",
+    meta,
+    Column("id", String, primary_key=True),
+    Column("document_id", String, nullable=False, index=True),
+    Column("account", String, nullable=False, index=True),
+    Column("currency", String),
+    Column("kind", String, nullable=False),
+    Column("number", String),
+    Column("opening_minor", BigInteger),
+    Column("closing_minor", BigInteger),
+    Column("opening_date", String),
+    Column("closing_date", String),
+    Column("entry_count", Integer, nullable=False),
+    # accepted, stopped (broken balance or gap), information (camt.052/.054)
+    Column("state", String, nullable=False),
+    Column("read_at", String, nullable=False),
+)
+
+transactions = Table(
+    "transactions",
+    meta,
+    # account + bank reference, else account + occurrence-counted fingerprint
+    Column("id", String, primary_key=True),
+    Column("account", String, nullable=False),
+    Column("bank_reference", String),
+    Column("booking_date", String),
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("currency", String, nullable=False),
+    Column("data", Text, nullable=False),
+    Column("statement_id", String, nullable=False),
+    # new -> posted | suggested | open; waits while its account is stopped
+    Column("state", String, nullable=False, index=True),
+    Column("seen_at", String, nullable=False),
+    Index("transactions_by_account", "account", "booking_date"),
+)
+
+matches = Table(
+    "matches",
+    meta,
+    Column("transaction_id", String, primary_key=True),
+    Column("revision", Integer, primary_key=True),
+    Column("category", String, nullable=False),
+    Column("decision", String, nullable=False),
+    Column("confidence", Float, nullable=False),
+    Column("data", Text, nullable=False),
+    Column("made_at", String, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("undone_at", String),
+)
+
+allocations = Table(
+    "allocations",
+    meta,
+    Column("transaction_id", String, primary_key=True),
+    Column("item_id", String, primary_key=True),
+    Column("revision", Integer, nullable=False),
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("currency", String, nullable=False),
+    Index("allocations_by_item", "item_id"),
+)
+
+forbidden = Table(
+    # Matches a person undid: never made again by a bot.
+    "forbidden",
+    meta,
+    Column("transaction_id", String, primary_key=True),
+    Column("item_id", String, primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("by", String, nullable=False),
+    Column("at", String, nullable=False),
+)
+
+postings = Table(
+    # The outbox: written beside the decision, delivered afterwards, each key once.
+    "postings",
+    meta,
+    Column("key", String, primary_key=True),
+    Column("target", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("subject", String, nullable=False, index=True),
+    Column("data", Text, nullable=False),
+    Column("written_at", String, nullable=False),
+    # waiting -> sending -> delivered | rejected | unclear
+    Column("state", String, nullable=False),
+    Column("delivered_at", String),
+    Column("reference", Text),
+    Column("error", Text),
+    Index("postings_by_target", "target", "state"),
+)
+
+runs = Table(
+    "runs",
+    meta,
+    Column("id", Integer, primary_key=True),
+    Column("bot", String, nullable=False),
+    Column("started_at", String, nullable=False),
+    Column("ended_at", String),
+    Column("outcome", String),
+    Column("note", Text, nullable=False, default=""),
+)
+
+approvals = Table(
+    # Who released what; one person may not do two of the four eyes' steps.
+    "approvals",
+    meta,
+    Column("document_id", String, ForeignKey("documents.id"), primary_key=True),
+    Column("revision", Integer, primary_key=True),
+    Column("person", String, primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("at", String, nullable=False),
+)
+
+layouts = Table(
+    # What corrections taught, per vendor and layout.
+    "layouts",
+    meta,
+    Column("key", String, primary_key=True),
+    Column("data", Text, nullable=False),
+    Column("hits", Integer, nullable=False, default=0),
+    Column("misses", Integer, nullable=False, default=0),
+    Column("changed_at", String, nullable=False),
+)
+
+audit = Table(
+    "audit",
+    meta,
+    Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("at", String, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("action", String, nullable=False),
+    Column("subject", String, nullable=False, index=True),
+    Column("evidence", Text, nullable=False),
+    Column("configuration", String, nullable=False),
+    Column("previous", String, nullable=False),
+    Column("hash", String, nullable=False),
+    UniqueConstraint("previous"),
+)
+
+audit_head = Table(
+    # One row: the lock that keeps the chain single, and its newest link.
+    "audit_head",
+    meta,
+    Column("id", Integer, primary_key=True),
+    Column("seq", BigInteger, nullable=False),
+    Column("hash", String, nullable=False),
+)
+
+event.listen(
+    audit,
+    "after_create",
+    DDL(
+        "CREATE TRIGGER audit_keeps_rows BEFORE UPDATE ON audit "
+        "BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END"
+    ).execute_if(dialect="sqlite"),
+)
+event.listen(
+    audit,
+    "after_create",
+    DDL(
+        "CREATE TRIGGER audit_keeps_all BEFORE DELETE ON audit "
+        "BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END"
+    ).execute_if(dialect="sqlite"),
+)
+event.listen(
+    audit,
+    "after_create",
+    DDL(
+        "CREATE OR REPLACE FUNCTION audit_refuses() RETURNS trigger AS $$ "
+        "BEGIN RAISE EXCEPTION 'the audit trail is append-only'; END $$ LANGUAGE plpgsql; "
+        "CREATE TRIGGER audit_keeps BEFORE UPDATE OR DELETE OR TRUNCATE ON audit "
+        "FOR EACH STATEMENT EXECUTE FUNCTION audit_refuses()"
+    ).execute_if(dialect="postgresql"),
+)
+
+
+def connect(url: str) -> Engine:
+    """Open the database at a SQLAlchemy URL and create what is missing.
+
+    SQLite runs in WAL mode with full synchronisation: a committed decision
+    survives a power cut. Every transaction takes the write lock at its start,
+    so that two writers wait for each other instead of failing half-way.
+    """
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        if parsed.database and parsed.database != ":memory:":
+            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        engine = create_engine(url, connect_args={"timeout": 60, "check_same_thread": False})
+        event.listen(engine, "connect", _tune_sqlite)
+        event.listen(engine, "begin", lambda c: c.exec_driver_sql("BEGIN IMMEDIATE"))
+    else:
+        engine = create_engine(url, pool_pre_ping=True, pool_size=10)
+    meta.create_all(engine)
+    return engine
+
+
+def _tune_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+    connection.isolation_level = None  # type: ignore[attr-defined]
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
