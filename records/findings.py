@@ -155,4 +155,286 @@ CATALOGUE: dict[str, Code] = {
         _B,
         "Ask the vendor for a corrected invoice.",
     ),
+    # -- connectors: mail and tables as they come in
+    "mail_without_header": Code(
+        "The mail has no readable header", _N, "Nothing to do; its content is read all the same."
+    ),
+    "bad_row": Code("A row of a table could not be read", _B, "Correct the row at its source."),
+    "bad_table": Code(
+        "A table could not be read", _B, "Export it again, or correct its column mapping."
+    ),
+    # -- bank statements
+    "statement_unbalanced": Code(
+        "Opening balance and entries do not give the closing balance",
+        _B,
+        "Compare with the bank; nothing of this account is reconciled until then.",
+    ),
+    "statement_malformed": Code(
+        "The bank file breaks its format", _B, "Ask the bank for the file again."
+    ),
+    "statement_truncated": Code(
+        "The bank file ends too early", _B, "Fetch the file from the bank again."
+    ),
+    "statement_gap": Code(
+        "Entries are missing between two statements of the account",
+        _B,
+        "Fetch the missing statement; the account waits for it.",
+    ),
+    "page_missing": Code(
+        "A page of the statement is missing", _B, "Fetch the missing page from the bank."
+    ),
+    "account_unknown": Code(
+        "The statement does not say which account it is of", _W, "Name the account in the profile."
+    ),
+    "currency_unknown": Code(
+        "The file does not say the currency of its amounts", _W, "Name it in the profile."
+    ),
+    "mixed_currencies": Code(
+        "Entries or balances are in another currency than the account", _W, "Compare the entries."
+    ),
+    "entry_malformed": Code(
+        "An entry could not be read completely", _B, "Compare it with the bank's own display."
+    ),
+    "impossible_date": Code("A date does not exist", _W, "Compare with the bank's own display."),
+    "duplicate_reference": Code(
+        "A bank reference occurs twice in one statement", _W, "See whether one entry is a copy."
+    ),
+    "parts_do_not_sum": Code(
+        "The parts of a batch do not add up to its entry", _W, "Ask the bank for the details."
+    ),
+    "control_total_wrong": Code(
+        "A control total or record count of the bank file is wrong",
+        _B,
+        "Fetch the file from the bank again.",
+    ),
+    "profile_guessed": Code(
+        "How to read the file's columns was guessed", _W, "Confirm the profile, or correct it."
+    ),
+    "profile_unknown": Code(
+        "The file's columns could not be told apart", _B, "Write a profile for this bank's file."
+    ),
+    "unusual_notation": Code(
+        "A value is printed in a way its format does not allow; it was still clear", _N, ""
+    ),
+    # -- bank accounts as a whole
+    "statement_unbalanced": Code(
+        "Opening balance and entries do not give the closing balance; the account is stopped",
+        _B,
+        "Fetch the statement again from the bank.",
+    ),
+    "statement_gap": Code(
+        "A statement is missing before this one; the account is stopped",
+        _B,
+        "Fetch the missing statement from the bank; the account goes on by itself.",
+    ),
+    "statement_contradicts": Code(
+        "An older statement contradicts what is known; the account is stopped",
+        _B,
+        "Compare both files with the bank's own list.",
+    ),
+    "statement_unproved": Code(
+        "The statement has no balances, so nothing proves it complete",
+        _N,
+        "Prefer a format with balances, such as camt.053.",
+    ),
+    "own_account_unknown": Code(
+        "The statement is for an account that is not in the records",
+        _W,
+        "Add the account to the own accounts.",
+    ),
+    # -- delivery
+    "posting_rejected": Code(
+        "The target refused the posting", _B, "Mend what it names, then approve again."
+    ),
+    "posting_unclear": Code(
+        "It is not known whether the posting arrived",
+        _B,
+        "Look in the target; then mark it as delivered, or approve it again.",
+    ),
+    # -- vendors: who asks to be paid
+    "unknown_vendor": Code(
+        "No vendor of the master fits the seller",
+        _B,
+        "Check the seller; create the vendor from the prepared record, or refuse the invoice.",
+    ),
+    "ambiguous_vendor": Code(
+        "Several vendors of the master fit the seller", _B, "Choose the vendor."
+    ),
+    "blocked_vendor": Code("The vendor is blocked", _B, "Ask whoever blocked the vendor."),
+    "vendor_twice": Code(
+        "The vendor stands in the master more than once", _N, "Merge the records."
+    ),
+    "vendor_name_differs": Code(
+        "The seller's name is not the vendor's name", _W, "Compare the page with the master."
+    ),
+    "bank_details_changed": Code(
+        "The invoice asks for payment to an account that is not on file",
+        _B,
+        "Call the vendor on a number you already have; never on one from this message.",
+    ),
+    "further_bank_account": Code(
+        "Beside the account on file the invoice names another one",
+        _W,
+        "Payment goes to the account on file.",
+    ),
+    "bank_details_cooling": Code(
+        "The vendor's bank details were changed a short time ago",
+        _B,
+        "Have a second person confirm the out-of-band check, or wait.",
+    ),
+    # -- senders: who sent the message
+    "lookalike_sender": Code(
+        "The sender's domain imitates a known one",
+        _B,
+        "Do not answer; call the vendor on a number you already have.",
+    ),
+    "sender_not_authentic": Code(
+        "The sender's domain did not vouch for the message (SPF, DKIM, DMARC)",
+        _B,
+        "Do not answer; call the vendor on a number you already have.",
+    ),
+    "sender_unproved": Code(
+        "No trusted host checked who sent the message", _N, "Nothing to do."
+    ),
+    "reply_to_differs": Code(
+        "Answers would go to another domain than the sender's",
+        _W,
+        "Do not answer the message; use an address you already have.",
+    ),
+    "first_time_sender": Code(
+        "This domain never sent anything before", _N, "Compare it with the vendor's web site."
+    ),
+    "sender_not_of_vendor": Code(
+        "The sender's domain is not one of the vendor's", _W, "Compare it with earlier mail."
+    ),
+    # -- duplicates
+    "duplicate": Code("The invoice was received before", _B, "Reject it, or tell how it differs."),
+    "number_reused": Code(
+        "The vendor used this invoice number before, for another amount",
+        _W,
+        "Compare both invoices.",
+    ),
+    "possible_duplicate": Code(
+        "An invoice of the same vendor has the same date, amount and lines",
+        _W,
+        "Compare both invoices.",
+    ),
+    "second_view": Code(
+        "A second file of an invoice that came with the same message", _N, "Nothing to do."
+    ),
+    "views_disagree": Code(
+        "Two files of the same invoice name different amounts",
+        _B,
+        "Ask the vendor which one is right.",
+    ),
+    # -- checks of the invoice itself
+    "vat_mismatch": Code(
+        "The VAT does not follow from net amount and rate",
+        _B,
+        "Ask the vendor for a corrected invoice.",
+    ),
+    "total_mismatch": Code(
+        "The amounts of the invoice do not add up",
+        _B,
+        "Ask the vendor for a corrected invoice.",
+    ),
+    "amount_due_mismatch": Code(
+        "The amount due does not follow from gross, prepaid and rounding",
+        _B,
+        "Ask the vendor for a corrected invoice.",
+    ),
+    "line_mismatch": Code(
+        "Quantity times price is not the line's amount", _W, "Compare the line with the page."
+    ),
+    "negative_amount": Code(
+        "The signs of the amounts contradict the type of the document",
+        _B,
+        "Decide whether it is an invoice or a credit note.",
+    ),
+    "vat_rate_invalid": Code(
+        "No such VAT rate was in force in the seller's country on that date",
+        _B,
+        "Ask the vendor for a corrected invoice.",
+    ),
+    "malformed_vat_id": Code(
+        "The VAT id does not have its country's form", _W, "Compare with the page and VIES."
+    ),
+    "due_date_differs": Code(
+        "The due date is earlier than the terms agreed", _W, "Pay by the terms agreed."
+    ),
+    "duplicate_line": Code(
+        "The invoice lists the same line twice", _W, "Compare with what was received."
+    ),
+    "currency_differs": Code(
+        "The invoice is in another currency than the order", _B, "Ask the buyer."
+    ),
+    "period_closed": Code(
+        "The invoice falls into a closed period", _B, "Choose the period to post into."
+    ),
+    "future_date": Code(
+        "The invoice is dated later than it was received", _W, "Compare with the page."
+    ),
+    "not_postable": Code("Documents of this kind are never posted", _B, "File it."),
+    # -- the match: ordered, received, invoiced
+    "no_po": Code(
+        "The vendor needs an order for every invoice, and none fits",
+        _B,
+        "Ask the buyer for the order number.",
+    ),
+    "unordered_line": Code(
+        "A line of the invoice was not ordered", _B, "Ask the buyer whether it was wanted."
+    ),
+    "order_of_other_vendor": Code(
+        "The order named belongs to another vendor", _W, "Compare with the order."
+    ),
+    "price_variance": Code(
+        "The price differs from the order by more than the tolerance",
+        _B,
+        "Ask the buyer to confirm the price, or the vendor for a credit note.",
+    ),
+    "no_receipt": Code(
+        "Nothing was received on an order line that is invoiced",
+        _B,
+        "Wait for the goods receipt, or ask the warehouse.",
+    ),
+    "quantity_variance": Code(
+        "More is invoiced than was received or ordered",
+        _B,
+        "Ask the warehouse, or the vendor for a credit note.",
+    ),
+    "unit_unknown": Code(
+        "The invoice's unit cannot be converted into the order's",
+        _B,
+        "Add the conversion to the master.",
+    ),
+    "freight_variance": Code(
+        "Freight and charges that were not ordered exceed the tolerance",
+        _B,
+        "Ask the buyer whether they were agreed.",
+    ),
+    "contract_variance": Code(
+        "The amount is outside the band of the contract", _B, "Ask the contract's owner."
+    ),
+    "prepayment_open": Code(
+        "A prepayment for this order was not deducted",
+        _B,
+        "Ask the vendor for a final invoice that nets it.",
+    ),
+    "prepayment_unknown": Code(
+        "The invoice deducts a prepayment that is not on file", _W, "Look for the prepayment."
+    ),
+    "credit_exceeds_invoice": Code(
+        "The credit note is higher than the invoice it corrects", _B, "Compare both documents."
+    ),
+    "preceding_invoice_unknown": Code(
+        "The invoice this document corrects is not on file", _W, "Look for the invoice."
+    ),
+    # -- the decision
+    "low_confidence": Code(
+        "The match is less certain than the office demands", _B, "Confirm the match."
+    ),
+    "needs_approval": Code("The amount needs a person's approval", _B, "Approve or reject it."),
+    "needs_second_person": Code(
+        "The amount needs the approval of two persons", _B, "Two persons approve or reject it."
+    ),
 }

@@ -79,6 +79,9 @@ class Vendor:
     pays_by: str = "transfer"
     email_domains: tuple[str, ...] = ()
     category: str | None = None
+    address: str | None = None
+    blocked: bool = False
+    ibans_changed_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
