@@ -217,16 +217,6 @@ CATALOGUE: dict[str, Code] = {
         "A value is printed in a way its format does not allow; it was still clear", _N, ""
     ),
     # -- bank accounts as a whole
-    "statement_unbalanced": Code(
-        "Opening balance and entries do not give the closing balance; the account is stopped",
-        _B,
-        "Fetch the statement again from the bank.",
-    ),
-    "statement_gap": Code(
-        "A statement is missing before this one; the account is stopped",
-        _B,
-        "Fetch the missing statement from the bank; the account goes on by itself.",
-    ),
     "statement_contradicts": Code(
         "An older statement contradicts what is known; the account is stopped",
         _B,
