@@ -115,6 +115,18 @@ class Invoice:
         return -1 if self.is_credit_note else 1
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceivedInvoice:
+    """A supplier invoice that another system already holds, under its id there.
+
+    A table's order is the order of receipt, which cumulative checks rely on.
+    """
+
+    id: str
+    received_date: date | None
+    invoice: Invoice
+
+
 #: A person outranks the XML, the XML the text layer, the text OCR.
 _RANK = {
     "person": 0,

@@ -1,0 +1,80 @@
+"""Keeping bytes: content-addressed files that are whole or absent, never half."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """Bytes we keep: their SHA-256 in hex, where they lie, and how many they are."""
+
+    sha256: str
+    path: Path
+    size: int
+
+
+def keep_bytes(folder: Path, chunks: Iterable[bytes]) -> Kept:
+    """Keep the concatenated chunks under `folder/ab/abcd…`, named by SHA-256.
+
+    The file is flushed to disk before it gets its name, so a crash leaves
+    either nothing or all of it. Bytes kept before are not written again.
+    Memory is bounded by the largest chunk.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    digest = hashlib.sha256()
+    size = 0
+    with NamedTemporaryFile(dir=folder, prefix=".incoming-", delete=False) as incoming:
+        try:
+            for chunk in chunks:
+                digest.update(chunk)
+                size += len(chunk)
+                incoming.write(chunk)
+            name = digest.hexdigest()
+            target = folder / name[:2] / name
+            if not (target.exists() and target.stat().st_size == size):
+                incoming.flush()
+                os.fsync(incoming.fileno())
+                target.parent.mkdir(exist_ok=True)
+                Path(incoming.name).replace(target)
+                sync_folder(target.parent)
+        finally:
+            with suppress(FileNotFoundError):
+                Path(incoming.name).unlink()
+    return Kept(sha256=name, path=target, size=size)
+
+
+def write_whole(target: Path, raw: bytes) -> None:
+    """Write a file so that readers see the old bytes or the new, also after a crash."""
+    with NamedTemporaryFile(dir=target.parent, prefix=".incoming-", delete=False) as incoming:
+        try:
+            incoming.write(raw)
+            incoming.flush()
+            os.fsync(incoming.fileno())
+            Path(incoming.name).replace(target)
+        finally:
+            with suppress(FileNotFoundError):
+                Path(incoming.name).unlink()
+    sync_folder(target.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a rename inside `folder` survive a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def chunks_of(path: Path, size: int = 1 << 20) -> Iterable[bytes]:
+    """Yield a file in pieces of at most `size` bytes."""
+    with path.open("rb") as stream:
+        while chunk := stream.read(size):
+            yield chunk
