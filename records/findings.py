@@ -120,6 +120,17 @@ CATALOGUE: dict[str, Code] = {
     "several_invoices": Code(
         "The document holds several invoices; each is handled by itself", _N, "Nothing to do."
     ),
+    "left_out": Code(
+        "An attachment that is no document was left out", _N, "Nothing to do; look if in doubt."
+    ),
+    "page_not_compared": Code(
+        "The page could not be compared with its e-invoice", _N, "Look at the page once."
+    ),
+    "not_installed": Code(
+        "An optional part needed for this document is not installed",
+        _B,
+        "Install the extra that the message names.",
+    ),
     # -- fields
     "missing_field": Code("A required value was not found", _B, "Enter the value."),
     "uncertain_field": Code(

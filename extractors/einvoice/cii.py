@@ -31,13 +31,18 @@ _LINE_SUMMATION = (
 
 
 def accepts(root: Node) -> bool:
-    """Say whether this is a Cross Industry Invoice (an Order-X order is not)."""
-    return root.name in ROOTS
+    """Say whether this is a Cross Industry Invoice (an Order-X order is not).
+
+    The release candidate of ZUGFeRD 1.0, still found in archives, called its root Invoice.
+    """
+    return root.name in ROOTS or (
+        root.name == "Invoice" and root.one("HeaderExchangedDocument") is not None
+    )
 
 
 def read(root: Node) -> list[Reading]:
     """Read one CII document. Source: EN 16931-3-3 and the ZUGFeRD 1.0 specification."""
-    sheet = Sheet("zugferd1" if root.name == "CrossIndustryDocument" else "cii")
+    sheet = Sheet("cii" if root.name == "CrossIndustryInvoice" else "zugferd1")
     add = sheet.add
     empty = Node("", "", {}, None)
     header = root.one(_HEADER) or empty
@@ -47,7 +52,7 @@ def read(root: Node) -> list[Reading]:
     settlement = trade.one(_SETTLEMENT) or empty
 
     add("invoice_number", header.one("ID"))
-    add("issue_date", header.one("IssueDateTime/DateTimeString"))
+    add("issue_date", _date(header, "IssueDateTime"))
     add("type_code", header.one("TypeCode"))
     add("currency", settlement.one("InvoiceCurrencyCode"))
     add("tax_point_date", settlement.one("ApplicableTradeTax/TaxPointDate/DateString"))
@@ -64,10 +69,7 @@ def read(root: Node) -> list[Reading]:
             "DespatchAdviceReferencedDocument|DeliveryNoteReferencedDocument/IssuerAssignedID|ID"
         ),
     )
-    add(
-        "delivery_date",
-        delivery.one("ActualDeliverySupplyChainEvent/OccurrenceDateTime/DateTimeString"),
-    )
+    add("delivery_date", _date(delivery, "ActualDeliverySupplyChainEvent/OccurrenceDateTime"))
     add(
         "preceding_invoice_ref",
         settlement.one("InvoiceReferencedDocument/IssuerAssignedID|ID"),
@@ -85,6 +87,11 @@ def read(root: Node) -> list[Reading]:
         _line(sheet, item, number)
     sheet.prove_totals()
     return [sheet.reading(kind_of(sheet.text("type_code")))]
+
+
+def _date(parent: Node, path: str) -> Node | None:
+    """Return the element that holds the date: a DateTimeString, or its parent in old files."""
+    return parent.one(f"{path}/DateTimeString") or parent.one(path)
 
 
 def _party(sheet: Sheet, prefix: str, party: Node | None) -> None:
@@ -129,7 +136,7 @@ def _payment(sheet: Sheet, settlement: Node) -> None:
         if sheet.text("payment_terms") is None:
             sheet.add("payment_terms", note)
         if sheet.text("due_date") is None:
-            sheet.add("due_date", terms.one("DueDateDateTime/DateTimeString"))
+            sheet.add("due_date", _date(terms, "DueDateDateTime"))
         if sheet.text("mandate_id") is None:
             sheet.add("mandate_id", terms.one("DirectDebitMandateID"))
         if note is not None:
