@@ -1,0 +1,77 @@
+"""Bank transactions against open items: pure, explainable, over the whole set.
+
+`reconcile` decides in tiers. What we named ourselves (end-to-end ids, batches)
+comes first, then what the payer names whole, then references with slips, then
+party and amount alone, then sums. Within a tier all lines speak before any is
+served, so a line never takes an item that another names better.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from matching.payments import settlements, unnamed
+from matching.payments.books import Books, IdentifiedTransaction
+from matching.payments.categories import looks_like_transfer, pair_transfers, without_item
+from matching.payments.explain import match_of
+from matching.payments.policy import PaymentPolicy
+from matching.payments.returns import Returns, repaid_twice
+from matching.payments.runs import Runs
+from matching.payments.standing import Standing
+from matching.payments.state import State
+from records.matches import Match
+
+__all__ = ["Books", "IdentifiedTransaction", "PaymentPolicy", "reconcile"]
+
+
+def reconcile(
+    transactions: Sequence[IdentifiedTransaction], books: Books, policy: PaymentPolicy
+) -> list[Match]:
+    """Return one Match per transaction, in the order given.
+
+    Transactions are booked ones, each once, in any order. An allocation never
+    exceeds what is open of its item, over all transactions together; bad data
+    never raises. `Match.decision` is post only within the policy's error
+    budget. A transaction id that appears twice is a fault of the caller
+    (ValueError).
+    """
+    if len({i for i, _ in transactions}) != len(transactions):
+        raise ValueError("a transaction id appears twice")
+    state = State(transactions, books, policy)
+    explain(state)
+    pairs = pair_transfers(state)
+    matches = {line.id: match_of(state, line, pairs) for line in state.lines}
+    return [matches[i] for i, _ in transactions]
+
+
+def explain(state: State) -> None:
+    """Run the tiers, strongest evidence first."""
+    runs = Runs(state)
+    standing = Standing(state)
+    returns = Returns(runs)
+    state.run(without_item)
+    state.run(looks_like_transfer)
+    state.run(standing.propose)
+    state.run(runs.batch)
+    for _ in range(2):
+        state.run(runs.single)
+        state.run(returns.propose)
+    state.run(repaid_twice)
+    state.run(settlements.listed)
+    state.learn_all()
+    state.run(settlements.ordered)
+    state.run(settlements.exchanged)
+    state.run(settlements.listed)
+    state.run(settlements.mistyped)
+    state.run(settlements.completed)
+    state.run(settlements.differing)
+    state.run(returns.propose)
+    state.run(settlements.listed)
+    state.learn_all()
+    state.run(settlements.mistyped)
+    state.run(unnamed.by_amount)
+    state.run(unnamed.by_sum)
+    state.run(unnamed.by_amount)
+    state.run(unnamed.on_behalf)
+    state.run(unnamed.instalment)
+    state.run(unnamed.paid_again)

@@ -1,0 +1,53 @@
+"""From proposals to Matches: amounts as Money, reasons in words."""
+
+from __future__ import annotations
+
+from matching.payments.evidence import confidence, decide
+from matching.payments.lines import Line
+from matching.payments.state import State
+from records.matches import Adjustment, Allocation, Decision, Match, Rejected
+from records.money import Money
+
+_NOTHING = "nothing in the books explains it"
+
+
+def match_of(state: State, line: Line, pairs: dict[int, int]) -> Match:
+    """Build the Match of one line."""
+    proposal = state.taken[line.index]
+    decided = proposal is not None
+    if proposal is None:
+        proposal = state.suggested.get(line.index)
+    if proposal is None:
+        return Match(transaction_id=line.id, category="unknown", reasons=(_NOTHING,))
+    sure = confidence(proposal)
+    decision = decide(proposal, state.policy) if decided else Decision.SUGGEST
+    related = proposal.related
+    if line.index in pairs:
+        related = (state.lines[pairs[line.index]].id,)
+    items = state.ledger.items
+    currency = line.currency
+    return Match(
+        transaction_id=line.id,
+        category=proposal.category,
+        allocations=tuple(
+            Allocation(items[p.item].id, Money.of_minor(p.cash, currency)) for p in proposal.parts
+        ),
+        adjustments=tuple(
+            Adjustment(
+                s.kind, Money.of_minor(s.amount, currency), s.is_cash, _item_id(state, s.item)
+            )
+            for s in proposal.sides
+        ),
+        confidence=sure if decided else min(sure, 0.5),
+        decision=decision,
+        rule=proposal.rule,
+        reasons=proposal.reasons,
+        rejected=tuple(
+            Rejected(tuple(items[i].id for i in r.items), r.why) for r in proposal.rivals
+        ),
+        related=related,
+    )
+
+
+def _item_id(state: State, index: int) -> str | None:
+    return None if index < 0 else state.ledger.items[index].id

@@ -1,0 +1,257 @@
+"""The ledger: open items indexed for matching, with what is left of each.
+
+Money is integer minor units here, signed like the cash that settles the item
+(receivables positive, payables negative, credit notes the other way round).
+Days are `date.toordinal()`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from decimal import ROUND_HALF_UP, Decimal
+
+from matching.payments.books import Books
+from matching.payments.names import NameIndex
+from matching.payments.references import digits, identifier, loose
+from matching.payments.text import compact
+from records.banking import OpenItem
+from records.money import Money
+
+PAYABLE, RECEIVABLE, OTHER = 0, 1, 2
+
+
+class Item:
+    """One open item. `left` shrinks as transactions settle it; `paid` is what they paid."""
+
+    __slots__ = (
+        "currency",
+        "discount",
+        "discount_until",
+        "due",
+        "duplicate_of",
+        "gross",
+        "id",
+        "index",
+        "issue",
+        "left",
+        "number",
+        "party",
+        "side",
+        "unlimited",
+    )
+
+    def __init__(self, index: int, item: OpenItem, party: int, side: int) -> None:
+        """Take over what matching needs of an OpenItem."""
+        self.index = index
+        self.id = item.id
+        self.party = party
+        self.side = side
+        self.currency = item.gross.currency
+        self.gross = item.gross.minor
+        self.left = self.gross if item.open is None else item.open.minor
+        self.unlimited = item.kind == "contract"
+        self.issue = item.issue_date.toordinal() if item.issue_date else 0
+        self.due = item.due_date.toordinal() if item.due_date else self.issue + 30
+        self.number = compact(item.number) if item.number else ""
+        self.discount = 0
+        self.discount_until = 0
+        if item.skonto_percent and item.skonto_until and self.gross:
+            self.discount = int(
+                (Decimal(self.gross) * item.skonto_percent / 100).quantize(
+                    Decimal(1), rounding=ROUND_HALF_UP
+                )
+            )
+            self.discount_until = item.skonto_until.toordinal()
+        self.duplicate_of = -1
+
+    @property
+    def is_credit_note(self) -> bool:
+        """Say whether the item runs against its side's usual direction."""
+        return (self.gross > 0) != (self.side == RECEIVABLE)
+
+    def reduced(self) -> int:
+        """Return what is left after the early-payment discount."""
+        return self.left - self.discount
+
+
+class Ledger:
+    """All items, found by id, reference, party and amount."""
+
+    def __init__(self, books: Books) -> None:
+        """Index the books; the order of their records does not matter."""
+        self.items: list[Item] = []
+        self.by_id: dict[str, int] = {}
+        self.by_number: dict[str, list[int]] = {}
+        self.by_order: dict[str, list[int]] = {}
+        self.by_party: dict[int, list[int]] = {}
+        self.by_amount: dict[tuple[int, int], list[int]] = {}
+        self.by_reduced: dict[tuple[int, int], list[int]] = {}
+        self.party_ibans: dict[str, set[int]] = {}
+        self.party_names: list[str] = []
+        self.party_sides: list[int] = []
+        self._parties: dict[tuple[int, str], int] = {}
+        self._masters(books)
+        named: list[tuple[str, int]] = []
+        ordered = sorted(
+            (i for i in books.items if i.kind[:3] in ("ap_", "ar_")),
+            key=lambda i: (i.issue_date.toordinal() if i.issue_date else 0, i.id),
+        )
+        for record in ordered:
+            self._add(record, named)
+        for vendor in books.vendors:
+            named.append(
+                (
+                    vendor.name,
+                    self._party_of(PAYABLE, vendor.id, vendor.vat_id, vendor.ibans, vendor.name),
+                )
+            )
+        for customer in books.customers:
+            ibans = (customer.iban,) if customer.iban else ()
+            named.append(
+                (customer.name, self._party_of(RECEIVABLE, customer.id, None, ibans, customer.name))
+            )
+        self.receivable_names = NameIndex(
+            (n, p) for n, p in named if self.party_sides[p] == RECEIVABLE
+        )
+        self.payable_names = NameIndex((n, p) for n, p in named if self.party_sides[p] == PAYABLE)
+        self._mark_duplicates(ordered)
+        self._add_others(books)
+
+    # -- parties
+
+    def _masters(self, books: Books) -> None:
+        for vendor in sorted(books.vendors, key=lambda v: v.id):
+            self._party_of(PAYABLE, vendor.id, vendor.vat_id, vendor.ibans, vendor.name)
+        for customer in sorted(books.customers, key=lambda c: c.id):
+            ibans = (customer.iban,) if customer.iban else ()
+            self._party_of(RECEIVABLE, customer.id, None, ibans, customer.name)
+
+    def _party_of(
+        self, side: int, party_id: str | None, vat_id: str | None, ibans: Iterable[str], name: str
+    ) -> int:
+        """Return the party these marks belong to; master records that share one are one party."""
+        accounts = [compact(i) for i in ibans if i]
+        keys = []
+        if party_id:
+            keys.append((side, "id:" + party_id))
+        if vat_id:
+            keys.append((side, "vat:" + compact(vat_id)))
+        if side == PAYABLE:
+            keys.extend((side, "iban:" + a) for a in accounts)
+        if not keys:
+            keys.append((side, "name:" + compact(name)))
+        party = next((self._parties[k] for k in keys if k in self._parties), -1)
+        if party < 0:
+            party = len(self.party_names)
+            self.party_names.append(name)
+            self.party_sides.append(side)
+        for key in keys:
+            self._parties.setdefault(key, party)
+        for account in accounts:
+            self.party_ibans.setdefault(account, set()).add(party)
+        return party
+
+    # -- items
+
+    def _add(self, record: OpenItem, named: list[tuple[str, int]]) -> None:
+        side = PAYABLE if record.kind.startswith("ap_") else RECEIVABLE
+        ibans = (record.party_iban,) if record.party_iban else ()
+        vat = record.party_vat_id if side == PAYABLE else None
+        party = self._party_of(side, record.party_id, vat, ibans, record.party_name)
+        index = len(self.items)
+        item = Item(index, record, party, side)
+        self.items.append(item)
+        self.by_id[item.id] = index
+        self.by_party.setdefault(party, []).append(index)
+        self.by_amount.setdefault((party, item.left), []).append(index)
+        if item.discount:
+            self.by_reduced.setdefault((party, item.reduced()), []).append(index)
+        if item.number:
+            self.by_number.setdefault(item.number, []).append(index)
+            plain = digits(item.number)
+            if plain != item.number and len(plain) >= 5:
+                self.by_number.setdefault(plain, []).append(index)
+        structured = identifier(record.structured_ref)
+        if structured:
+            self.by_number.setdefault(structured, []).append(index)
+        order = identifier(record.order_ref)
+        if order and side == RECEIVABLE:
+            self.by_order.setdefault(order, []).append(index)
+        if record.party_name:
+            named.append((record.party_name, party))
+
+    def _add_others(self, books: Books) -> None:
+        """Add payroll runs and contracts, which belong to no party of the two ledgers."""
+        others = {i.id: i for i in books.items if i.id not in self.by_id}
+        for run in books.payroll_runs:
+            total = Money(-abs(run.total), run.currency)
+            made = OpenItem(id=run.id, kind="payroll", gross=total, issue_date=run.date)
+            others.setdefault(run.id, made)
+        for contract in books.contracts:
+            amount = Money(-abs(contract.amount), contract.currency)
+            others.setdefault(contract.id, OpenItem(id=contract.id, kind="contract", gross=amount))
+        for item_id in sorted(others):
+            index = len(self.items)
+            self.items.append(Item(index, others[item_id], -1, OTHER))
+            self.by_id[item_id] = index
+
+    def _mark_duplicates(self, ordered: list[OpenItem]) -> None:
+        """Mark payables that repeat an earlier one: same party and gross, alike numbers."""
+        first: dict[tuple[int, int, str], int] = {}
+        for index, record in enumerate(ordered):
+            item = self.items[index]
+            if item.side != PAYABLE or not record.number:
+                continue
+            key = (item.party, item.gross, loose(record.number))
+            earlier = first.setdefault(key, index)
+            if earlier != index:
+                item.duplicate_of = earlier
+
+    def settle(self, index: int, take: int) -> None:
+        """Take an amount off what is left of an item; against its sign it reopens."""
+        item = self.items[index]
+        item.left -= take
+        if item.left:
+            self.by_amount.setdefault((item.party, item.left), []).append(index)
+
+    def with_amount(self, party: int, amount: int, day: int, currency: str) -> list[Item]:
+        """Return the party's open items of exactly this amount, issued by that day."""
+        found = self.by_amount.get((party, amount))
+        if not found:
+            return []
+        return self._usable((self.items[i] for i in found), amount, False, day, currency)
+
+    def with_reduced(self, party: int, amount: int, day: int, currency: str) -> list[Item]:
+        """Return the party's open items that come to this amount after their discount."""
+        found = self.by_reduced.get((party, amount))
+        if not found:
+            return []
+        return self._usable((self.items[i] for i in found), amount, True, day, currency)
+
+    def _usable(
+        self, found: Iterator[Item], amount: int, reduced: bool, day: int, currency: str
+    ) -> list[Item]:
+        result: list[Item] = []
+        for item in found:
+            due_amount = item.reduced() if reduced else item.left
+            if due_amount != amount or item.currency != currency or item.issue > day:
+                continue
+            if not self.is_shadow(item) and item not in result:
+                result.append(item)
+        return result
+
+    def is_shadow(self, item: Item) -> bool:
+        """Say whether an item is a suspected duplicate whose original is still open."""
+        return item.duplicate_of >= 0 and self.items[item.duplicate_of].left != 0
+
+    def open_items(self, party: int, day: int, currency: str) -> list[Item]:
+        """Return the party's open items of that currency, issued by that day, oldest first."""
+        items = self.items
+        result = []
+        for index in self.by_party.get(party, ()):
+            item = items[index]
+            if not item.left or item.issue > day or item.currency != currency:
+                continue
+            if not self.is_shadow(item):
+                result.append(item)
+        return result

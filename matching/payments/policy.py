@@ -1,0 +1,32 @@
+"""PaymentPolicy: how bold the reconciliation may be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentPolicy:
+    """The office's own limits; the defaults suit a normal business.
+
+    `tolerated_false_rate` is the error budget: a match is posted only when
+    1 - confidence does not exceed it, else it is a suggestion. Days are
+    calendar days. `overpayment_percent` (of what is open) and
+    `overpayment_floor_minor` (minor units) bound what may be taken as an
+    overpayment of a named invoice. `fx_tolerance_percent` bounds how far the
+    bank's rate may lie from the mid rate, and `charge_limit_minor` what a
+    bank may keep as its charge. `group_size` bounds how many items one
+    payment without a list may settle, `group_pool` from how many open ones.
+    """
+
+    tolerated_false_rate: float = 0.004
+    run_days: int = 6
+    transfer_days: int = 5
+    skonto_grace_days: int = 3
+    prepayment_days: int = 30
+    overpayment_percent: float = 12.0
+    overpayment_floor_minor: int = 1000
+    fx_tolerance_percent: float = 2.5
+    charge_limit_minor: int = 5000
+    group_size: int = 8
+    group_pool: int = 28

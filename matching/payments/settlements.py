@@ -1,0 +1,501 @@
+"""Payments that name what they pay: whole references first, slips after.
+
+The amount is a hard constraint: what is named must come to it exactly, or the
+difference must have a name (discount, charge, deduction, instalment,
+overpayment, exchange).
+"""
+
+from __future__ import annotations
+
+from matching.payments.groups import explains, subsets
+from matching.payments.ledger import PAYABLE, RECEIVABLE, Item
+from matching.payments.lines import Line
+from matching.payments.proposals import Part, Proposal, Rival, Side
+from matching.payments.references import near
+from matching.payments.state import State, is_specific
+from matching.payments.wording import DEDUCTION, INSTALMENT, SKONTO
+
+_MOST_NAMED = 14
+
+
+class Named:
+    """The open items a line names whole, and how sure it is that they are meant."""
+
+    __slots__ = ("items", "known", "lengths")
+
+    def __init__(self, state: State, line: Line) -> None:
+        """Keep of the line's hits what its counterparty, currency and day allow."""
+        ledger = state.ledger
+        parties = parties_for(state, line)
+        self.items: list[Item] = []
+        self.known: list[bool] = []
+        self.lengths: list[int] = []
+        for index, length in line.hits:
+            item = ledger.items[index]
+            if not item.left or item.issue > line.day + 1 or ledger.is_shadow(item):
+                continue
+            known = item.party in parties
+            if known or (is_specific(length) and item.side == RECEIVABLE):
+                self.items.append(item)
+                self.known.append(known)
+                self.lengths.append(length)
+
+    def only_known(self) -> list[Item]:
+        """Return the named items of the counterparty, or all when there are none."""
+        mine = [i for i, k in zip(self.items, self.known, strict=True) if k]
+        return mine or self.items
+
+
+def parties_for(state: State, line: Line) -> dict[int, int]:
+    """Return the candidate parties of both sides for a line."""
+    parties = state.known_parties(line, RECEIVABLE)
+    parties.update(state.known_parties(line, PAYABLE))
+    return parties
+
+
+def part_of(line: Line, item: Item, cash: int) -> Part:
+    """Apply cash to an item; the discounted amount, or foreign currency, closes it."""
+    if item.currency != line.currency or (item.discount and cash == item.reduced()):
+        return Part(item.index, cash, item.left)
+    return Part(item.index, cash, cash)
+
+
+def category_of(items: list[Item], line: Line) -> str:
+    """Call a line a refund when it pays nothing but credit notes."""
+    if items and all(i.is_credit_note for i in items):
+        return "refund"
+    return "settlement"
+
+
+def settle(line: Line, items: list[Item], cash: list[int], rule: str, rank: float) -> Proposal:
+    """Make a proposal that pays these items with these amounts."""
+    parts = [part_of(line, i, c) for i, c in zip(items, cash, strict=True)]
+    sides = [
+        Side(
+            "skonto_writeoff" if line.day <= i.discount_until + 3 else "short_payment",
+            i.left - c,
+            False,
+            i.index,
+        )
+        for i, c in zip(items, cash, strict=True)
+        if i.discount and c == i.reduced() and i.currency == line.currency
+    ]
+    return Proposal(
+        line=line.index,
+        category=category_of(items, line),
+        rule=rule,
+        parts=parts,
+        sides=sides,
+        rank=rank,
+    )
+
+
+def listed(state: State, line: Line) -> Proposal | None:
+    """Explain a line by all items it names, or by the only part of them that fits."""
+    if not line.hits:
+        return None
+    named = Named(state, line)
+    if not named.items:
+        return None
+    for items in _selections(named):
+        found = _sum_to(state, line, items)
+        if found is None:
+            continue
+        cash, discounted = found
+        proposal = settle(line, items, cash, "listed", 0)
+        sure = sum(named.known[named.items.index(i)] for i in items)
+        proposal.rank = (
+            50 + 10 * (sure == len(items)) + 5 * (not discounted) - len(named.items) + len(items)
+        )
+        if sure < len(items):
+            proposal.rule = "listed_stranger" if len(items) == 1 else "listed_group"
+        if discounted:
+            proposal.rule += "_skonto"
+        proposal.reasons = (
+            "names " + ", ".join(i.id for i in items[:4]) + (" …" if len(items) > 4 else ""),
+            "the amounts add up" + (" after the early-payment discount" if discounted else ""),
+        )
+        return proposal
+    return _named_subset(line, named)
+
+
+def _selections(named: Named) -> list[list[Item]]:
+    """Return the readings of what is named: everything, the party's, the longest references."""
+    every = _one_per_number(named.items)
+    mine = _one_per_number(named.only_known())
+    longest = [i for i, n in zip(named.items, named.lengths, strict=True) if is_specific(n)]
+    readings: list[list[Item]] = []
+    for reading in (mine, every, _one_per_number(longest)):
+        if reading and reading not in readings and len(reading) <= 60:
+            readings.append(reading)
+    return readings
+
+
+def _one_per_number(items: list[Item]) -> list[Item]:
+    """Keep one of several items that bear the same number, the oldest."""
+    seen: set[tuple[int, str]] = set()
+    kept = []
+    for item in items:
+        key = (item.party, item.number)
+        if key not in seen:
+            seen.add(key)
+            kept.append(item)
+    return kept
+
+
+def _sum_to(state: State, line: Line, items: list[Item]) -> tuple[list[int], bool] | None:
+    """Return the cash for each item so that it sums to the line, or None.
+
+    Discounts may be taken within their term; by a single payment also late.
+    """
+    if any(i.currency != line.currency for i in items):
+        return None
+    full = [i.left for i in items]
+    difference = sum(full) - line.amount
+    if difference == 0:
+        return full, False
+    grace = state.policy.skonto_grace_days
+    able = [
+        n
+        for n, i in enumerate(items)
+        if i.discount
+        and i.left == i.gross
+        and (line.day <= i.discount_until + grace or len(items) == 1)
+    ]
+    if not able:
+        return None
+    chosen = explains([items[n].discount for n in able], difference)
+    if not chosen:
+        return None
+    for position in chosen:
+        n = able[position]
+        full[n] -= items[n].discount
+    return full, True
+
+
+def _named_subset(line: Line, named: Named) -> Proposal | None:
+    """Explain by the only subset of the named items that comes to the amount."""
+    items = [i for i in named.only_known() if i.currency == line.currency][:_MOST_NAMED]
+    if len(items) < 2:
+        return None
+    answers, complete = subsets([i.left for i in items], line.amount, len(items), 20_000)
+    if not complete or len(answers) != 1:
+        return None
+    chosen = [items[n] for n in answers[0]]
+    proposal = settle(line, chosen, [i.left for i in chosen], "listed_part", 30)
+    proposal.reasons = (
+        "names " + ", ".join(i.id for i in chosen[:4]),
+        "only these of the named items come to the amount",
+    )
+    return proposal
+
+
+def ordered(state: State, line: Line) -> Proposal | None:
+    """Explain a line that names an order of ours; it may be paid before it is invoiced."""
+    if not line.order_hits:
+        return None
+    parties = parties_for(state, line)
+    items = [
+        i
+        for n in line.order_hits
+        if (i := state.ledger.items[n]).left
+        and i.issue <= line.day + state.policy.prepayment_days
+        and i.currency == line.currency
+    ]
+    exact = [i for i in items if i.left == line.amount]
+    mine = [i for i in exact if i.party in parties] or exact
+    rule = "order"
+    cash = line.amount
+    if not mine:
+        mine = [i for i in items if i.party in parties and i.discount and i.reduced() == cash]
+        rule = "order_skonto"
+    if len(mine) != 1:
+        return None
+    item = mine[0]
+    proposal = settle(line, [item], [cash], rule, 45)
+    if item.party not in parties:
+        proposal.rule = "order_stranger"
+    proposal.reasons = (f"names the order of {item.id}", "amount as invoiced")
+    return proposal
+
+
+def mistyped(state: State, line: Line) -> Proposal | None:
+    """Explain a line whose reference is cut or mistyped, by party and exact amount."""
+    parties = parties_for(state, line)
+    if not parties or len(line.text) < 3:
+        return None
+    exact = _of_amount(state, line, parties)
+    if not exact:
+        return None
+    pieces = line.pieces
+    graded = [(near(i.number, pieces), i) for i in exact if i.number]
+    graded = [g for g in graded if g[0]]
+    if not graded:
+        return None
+    best = max(g for g, _ in graded)
+    chosen = [i for g, i in graded if g == best]
+    if len(chosen) != 1:
+        return None
+    item = chosen[0]
+    proposal = settle(line, [item], [line.amount], "near_reference", 20 + 5 * best)
+    if len(exact) > 1 and best == 1:
+        proposal.doubt = 0.02
+    proposal.reasons = (
+        f"the text comes near {item.number}",
+        "party and amount fit " + item.id,
+    )
+    proposal.rivals = [
+        Rival((i.index,), "same amount, its number is further off") for i in exact if i is not item
+    ][:3]
+    return proposal
+
+
+def _of_amount(state: State, line: Line, parties: dict[int, int]) -> list[Item]:
+    """Return the parties' open items that this amount settles, in full or within discount."""
+    ledger = state.ledger
+    found: list[Item] = []
+    for party in parties:
+        found += ledger.with_amount(party, line.amount, line.day, line.currency)
+    grace = state.policy.skonto_grace_days
+    for party in parties:
+        for item in ledger.with_reduced(party, line.amount, line.day, line.currency):
+            if (
+                item.left == item.gross
+                and line.day <= item.discount_until + grace
+                and item not in found
+            ):
+                found.append(item)
+    return found
+
+
+def completed(state: State, line: Line) -> Proposal | None:
+    """Complete a list: some items named whole, the rest cut off or mistyped in the text."""
+    if not line.hits:
+        return None
+    named = Named(state, line)
+    items = [
+        i
+        for i, k in zip(named.items, named.known, strict=True)
+        if k and i.currency == line.currency
+    ]
+    items = _one_per_number(items)
+    if not items or len(items) > _MOST_NAMED:
+        return None
+    rest = line.amount - sum(i.left for i in items)
+    if rest == 0:
+        return None
+    parties = {i.party for i in items} | set(parties_for(state, line))
+    pieces = line.pieces
+    pool = [
+        i
+        for p in sorted(parties)
+        for i in state.ledger.open_items(p, line.day, line.currency)
+        if i not in items
+    ]
+    exact = [i for i in pool if i.left == rest]
+    graded = [i for i in exact if near(i.number, pieces)]
+    chosen = graded if len(graded) == 1 else exact
+    rule = "listed_near" if graded else "listed_completed"
+    if len(chosen) == 1:
+        every = [*items, *chosen]
+        proposal = settle(line, every, [i.left for i in every], rule, 25)
+        proposal.reasons = (
+            "names " + ", ".join(i.id for i in items[:3]),
+            f"{chosen[0].id} of the same party is the rest",
+        )
+        return proposal
+    likely = [i for i in pool if near(i.number, pieces) >= 2][:_MOST_NAMED]
+    if likely and not chosen:
+        answers, complete = subsets([i.left for i in likely], rest, len(likely), 20_000)
+        if complete and len(answers) == 1:
+            more = [likely[n] for n in answers[0]]
+            every = [*items, *more]
+            proposal = settle(line, every, [i.left for i in every], "listed_near", 24)
+            proposal.reasons = (
+                "names some items whole and the others nearly",
+                "the amounts add up",
+            )
+            return proposal
+    return None
+
+
+def differing(state: State, line: Line) -> Proposal | None:
+    """Explain a line that names one item but pays another amount."""
+    if not line.hits:
+        return None
+    named = Named(state, line)
+    items = _one_per_number(named.only_known())
+    if len(items) > 1:
+        return _less_than_listed(state, line, items)
+    if len(items) != 1:
+        return None
+    item = items[0]
+    known = named.known[named.items.index(item)]
+    if item.currency != line.currency:
+        return _exchanged(state, line, item)
+    if (item.left > 0) != (line.amount > 0) or item.is_credit_note:
+        return None
+    left, cash = abs(item.left), abs(line.amount)
+    text = line.text
+    base = "differing" if known else "differing_stranger"
+    if cash < left:
+        missing = left - cash
+        if item.discount and item.left == item.gross and missing == abs(item.discount):
+            return _short(
+                line,
+                item,
+                base + "_explained",
+                "short_payment",
+                "the discount, taken late",
+                SKONTO.search(text) is None,
+            )
+        foreign = line.code.endswith("XBCT") or abs(line.original) == left
+        if foreign and missing <= state.policy.charge_limit_minor:
+            return _short(
+                line,
+                item,
+                base + "_explained",
+                "bank_charge",
+                "a bank's charge",
+                False,
+                closes=True,
+            )
+        if DEDUCTION.search(text):
+            return _short(
+                line,
+                item,
+                base + "_explained",
+                "deduction",
+                "a deduction the text announces",
+                missing > left // 4,
+            )
+        if INSTALMENT.search(text):
+            return _short(line, item, base + "_explained", "instalment", "an instalment", False)
+        return _short(
+            line, item, base + "_short", "short_payment", "paid short", missing > left * 4 // 5
+        )
+    over = cash - left
+    limit = max(
+        state.policy.overpayment_floor_minor, int(left * state.policy.overpayment_percent / 100)
+    )
+    if over > limit:
+        return None
+    extra = line.amount - item.left
+    proposal = Proposal(
+        line=line.index,
+        category="settlement",
+        rule=base + "_over",
+        parts=[Part(item.index, item.left, item.left)],
+        sides=[Side("overpayment", extra, True)],
+        reasons=(f"names {item.id}", "pays more than is open; the rest is an overpayment"),
+        rank=10,
+    )
+    return proposal
+
+
+def _short(
+    line: Line, item: Item, rule: str, kind: str, why: str, odd: bool, closes: bool = False
+) -> Proposal:
+    missing = item.left - line.amount
+    sides = [] if kind == "instalment" else [Side(kind, missing, False, item.index)]
+    return Proposal(
+        line=line.index,
+        category="settlement",
+        rule=rule,
+        parts=[Part(item.index, line.amount, item.left if closes else line.amount)],
+        sides=sides,
+        doubt=0.003 if odd else 0.0,
+        reasons=(f"names {item.id}", f"short by {abs(missing) / 100:.2f}: {why}"),
+        rank=15,
+    )
+
+
+def _less_than_listed(state: State, line: Line, items: list[Item]) -> Proposal | None:
+    """Explain several named items with one deduction, taken off the largest."""
+    if any(i.currency != line.currency for i in items):
+        return None
+    total = sum(i.left for i in items)
+    missing = total - line.amount
+    if (missing > 0) != (line.amount > 0) or abs(missing) > abs(total) // 8:
+        return None
+    largest = max(items, key=lambda i: (abs(i.left), -i.index))
+    if abs(missing) >= abs(largest.left):
+        return None
+    announced = DEDUCTION.search(line.text) is not None
+    parts = [
+        Part(
+            i.index,
+            i.left - (missing if i is largest else 0),
+            i.left - (missing if i is largest else 0),
+        )
+        for i in items
+    ]
+    return Proposal(
+        line=line.index,
+        category="settlement",
+        rule="listed_deduction" if announced else "listed_short",
+        parts=parts,
+        sides=[Side("deduction", missing, False, largest.index)],
+        reasons=(
+            "names " + ", ".join(i.id for i in items[:4]),
+            f"short by {abs(missing) / 100:.2f}" + (", as the text announces" if announced else ""),
+        ),
+        rank=12,
+    )
+
+
+def exchanged(state: State, line: Line) -> Proposal | None:
+    """Explain a line that settles an item in another currency, by reference or instructed amount."""
+    foreign = line.code.endswith("XBCT") or (
+        line.original_currency and line.original_currency != line.currency
+    )
+    named = Named(state, line)
+    items = [i for i in named.only_known() if i.currency != line.currency]
+    if len(items) == 1:
+        return _exchanged(state, line, items[0])
+    if not foreign or items:
+        return None
+    parties = parties_for(state, line)
+    fitting = [
+        p
+        for party in parties
+        for currency in (
+            {line.original_currency} if line.original else state.currencies - {line.currency}
+        )
+        for i in state.ledger.open_items(party, line.day, currency)
+        if (p := _exchanged(state, line, i)) is not None
+    ]
+    if len(fitting) != 1:
+        return None
+    proposal = fitting[0]
+    proposal.rule = "exchange_amount" if line.original else "exchange_rate_only"
+    return proposal
+
+
+def _exchanged(state: State, line: Line, item: Item) -> Proposal | None:
+    """Check the amount of an item in another currency: instructed amount, else the day's rate."""
+    if (item.left > 0) != (line.amount > 0):
+        return None
+    policy = state.policy
+    rates = state.rate(item.currency, line.day), state.rate(line.currency, line.day)
+    if line.original and line.original_currency == item.currency:
+        if line.original not in (item.left, item.reduced()):
+            return None
+        why = "the instructed amount is the invoice's"
+    elif rates[0] and rates[1]:
+        middle = abs(item.left) * rates[0] / rates[1]
+        slack = middle * policy.fx_tolerance_percent / 100
+        if not middle - slack <= abs(line.amount) <= middle + slack + policy.charge_limit_minor:
+            return None
+        why = "the amount is the invoice's at the day's rate, with the bank's margin and charge"
+    else:
+        return None
+    return Proposal(
+        line=line.index,
+        category="settlement",
+        rule="exchange",
+        parts=[Part(item.index, line.amount, item.left)],
+        sides=[Side("fx_and_charges", 0, False, item.index)],
+        reasons=(f"{item.id} in {item.currency}", why),
+        rank=18,
+    )

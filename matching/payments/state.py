@@ -1,0 +1,188 @@
+"""State: the ledger, the lines and what has been decided so far in one run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from matching.payments.books import Books, IdentifiedTransaction
+from matching.payments.ledger import PAYABLE, RECEIVABLE, Item, Ledger
+from matching.payments.lines import Line
+from matching.payments.policy import PaymentPolicy
+from matching.payments.proposals import Proposal
+from matching.payments.references import SPECIFIC_LENGTH, joined
+from matching.payments.text import compact, fold
+
+#: Party evidence: account on file, learned account, name in three grades.
+ON_FILE, LEARNED = 5, 4
+
+
+class State:
+    """Everything the passes share. Lines are in order of day and id."""
+
+    def __init__(
+        self, transactions: Sequence[IdentifiedTransaction], books: Books, policy: PaymentPolicy
+    ) -> None:
+        """Index the books and prepare the lines."""
+        self.books = books
+        self.policy = policy
+        self.ledger = Ledger(books)
+        self.lines = sorted((Line(i, t) for i, t in transactions), key=lambda x: (x.day, x.id))
+        for index, line in enumerate(self.lines):
+            line.index = index
+        self.taken: list[Proposal | None] = [None] * len(self.lines)
+        self.suggested: dict[int, Proposal] = {}
+        #: per item: (line, cash, take)
+        self.payments: dict[int, list[tuple[int, int, int]]] = {}
+        self.own_ibans = {compact(a.iban): a for a in books.own_accounts if a.iban}
+        self.learned: dict[str, dict[int, int]] = {}
+        self.currencies = {i.currency for i in self.ledger.items}
+        self.rates = {
+            (r.currency, r.date.toordinal()): float(r.eur_per_unit) for r in books.fx_rates
+        }
+        self.own_names = {fold(x.name) for x in self.lines if x.iban in self.own_ibans and x.name}
+        for line in self.lines:
+            self._look_up(line)
+
+    # -- evidence of single lines
+
+    def _look_up(self, line: Line) -> None:
+        """Find the references the text contains whole, and who the other party may be."""
+        ledger = self.ledger
+        found: dict[int, int] = {}
+        orders: dict[int, None] = {}
+        pieces = line.pieces
+        by_number, by_order = ledger.by_number, ledger.by_order
+        for text in joined(pieces):
+            if len(text) < 3:
+                continue
+            numbered = by_number.get(text)
+            if numbered:
+                length = len(text)
+                for index in numbered:
+                    if found.get(index, 0) < length:
+                        found[index] = length
+            ordered = by_order.get(text)
+            if ordered:
+                orders.update(dict.fromkeys(ordered))
+        if line.end_to_end:
+            for index in by_number.get(line.end_to_end, ()):
+                found.setdefault(index, len(line.end_to_end))
+        line.hits = tuple(found.items())
+        line.order_hits = tuple(orders)
+        line.parties = self.parties_of(line.iban, line.name)
+
+    def parties_of(self, iban: str, name: str) -> dict[int, int]:
+        """Return the parties a counterparty may be, with the strength of the evidence."""
+        result: dict[int, int] = {}
+        if name:
+            for index in (self.ledger.receivable_names, self.ledger.payable_names):
+                parties, grade = index.find(name)
+                for party in parties:
+                    result[party] = grade
+        if iban:
+            for party in self.ledger.party_ibans.get(iban, ()):
+                result[party] = ON_FILE
+        return result
+
+    def known_parties(self, line: Line, side: int) -> dict[int, int]:
+        """Return the candidate parties of one side; learned accounts included.
+
+        Payables are paid to accounts on file only: a name is no proof there.
+        """
+        sides = self.ledger.party_sides
+        result = {p: g for p, g in line.parties.items() if sides[p] == side}
+        if side == RECEIVABLE:
+            for party in self.learned.get(line.iban, ()):
+                if sides[party] == side:
+                    result[party] = max(result.get(party, 0), LEARNED)
+        return result
+
+    def learn(self, line: Line, items: Iterable[Item]) -> None:
+        """Remember that this account pays for these parties."""
+        if line.iban and line.iban not in self.own_ibans:
+            seen = self.learned.setdefault(line.iban, {})
+            for party in {i.party for i in items}:
+                seen[party] = seen.get(party, 0) + 1
+
+    def learn_all(self) -> None:
+        """Learn accounts from everything decided so far by a reference."""
+        self.learned.clear()
+        items = self.ledger.items
+        for proposal in self.taken:
+            if proposal is not None and proposal.parts and proposal.category == "settlement":
+                line = self.lines[proposal.line]
+                if line.amount > 0:
+                    self.learn(line, (items[p.item] for p in proposal.parts))
+
+    def side_of(self, line: Line) -> int:
+        """Return the side a line of this direction usually settles."""
+        return RECEIVABLE if line.amount > 0 else PAYABLE
+
+    def rate(self, currency: str, day: int) -> float | None:
+        """Return EUR per unit on that day or up to a week before."""
+        if currency == "EUR":
+            return 1.0
+        for back in range(8):
+            found = self.rates.get((currency, day - back))
+            if found is not None:
+                return found
+        return None
+
+    # -- deciding
+
+    def open_lines(self) -> list[Line]:
+        """Return the lines nobody has explained yet."""
+        taken = self.taken
+        return [line for line in self.lines if taken[line.index] is None]
+
+    def fits(self, proposal: Proposal) -> bool:
+        """Say whether the items still have room for it and nobody has forbidden it."""
+        items = self.ledger.items
+        forbidden = self.books.forbidden
+        line = self.lines[proposal.line]
+        for part in proposal.parts:
+            item = items[part.item]
+            if item.unlimited:
+                continue
+            if forbidden and (line.id, item.id) in forbidden:
+                return False
+            after = item.left - part.take
+            if (item.gross > 0 and not 0 <= after <= item.gross) or (
+                item.gross < 0 and not item.gross <= after <= 0
+            ):
+                return False
+        return True
+
+    def take(self, proposal: Proposal) -> None:
+        """Believe a proposal: settle its items."""
+        self.taken[proposal.line] = proposal
+        self.suggested.pop(proposal.line, None)
+        for part in proposal.parts:
+            self.ledger.settle(part.item, part.take)
+            self.payments.setdefault(part.item, []).append((proposal.line, part.cash, part.take))
+
+    def run(self, propose: Callable[[State, Line], Proposal | None], rounds: int = 4) -> None:
+        """Ask for proposals on all open lines, take the best of each conflict, and repeat.
+
+        A line that loses an item to a better claim is asked again; a line that
+        had two possibilities may have one left once others are served.
+        """
+        for _ in range(rounds):
+            proposals = []
+            for line in self.open_lines():
+                proposal = propose(self, line)
+                if proposal is not None:
+                    proposals.append(proposal)
+            proposals.sort(key=lambda p: (-p.rank, p.line))
+            changed = False
+            for proposal in proposals:
+                if self.fits(proposal):
+                    self.take(proposal)
+                    changed = True
+            if not changed:
+                return
+
+
+def is_specific(length: int) -> bool:
+    """Say whether a reference of this length means one invoice, whoever pays."""
+    return length >= SPECIFIC_LENGTH

@@ -1,0 +1,233 @@
+"""Payments that name nothing: party and amount alone, and only when nothing else fits.
+
+A payable is paid to the account on file; a receivable may come from an account
+learned from payments that did name their invoice.
+"""
+
+from __future__ import annotations
+
+from matching.payments.groups import subsets
+from matching.payments.ledger import PAYABLE, RECEIVABLE, Item
+from matching.payments.lines import Line
+from matching.payments.proposals import Part, Proposal, Rival, Side
+from matching.payments.settlements import settle
+from matching.payments.state import LEARNED, ON_FILE, State
+from matching.payments.wording import CARD_PURCHASE, INSTALMENT, ON_ACCOUNT, ON_BEHALF
+
+
+def payers(state: State, line: Line) -> dict[int, int]:
+    """Return the parties an unnamed line may be of, with their strength.
+
+    Only the strongest grade counts: a full name beats a shortened one.
+    """
+    side = state.side_of(line)
+    if side == PAYABLE:
+        if line.code.endswith("POSD") or CARD_PURCHASE.search(line.text):
+            return {}
+        return {p: g for p, g in state.known_parties(line, PAYABLE).items() if g >= ON_FILE}
+    return state.known_parties(line, RECEIVABLE)
+
+
+def by_amount(state: State, line: Line) -> Proposal | None:
+    """Explain a line by the only open item of the party with this amount."""
+    parties = payers(state, line)
+    if not parties or _names_something_else(state, line):
+        return None
+    exact: list[Item] = []
+    reduced: list[Item] = []
+    for party in parties:
+        exact += state.ledger.with_amount(party, line.amount, line.day, line.currency)
+        reduced += [
+            i
+            for i in state.ledger.with_reduced(party, line.amount, line.day, line.currency)
+            if i.left == i.gross and line.day <= i.discount_until
+        ]
+    every = [*exact, *(i for i in reduced if i not in exact)]
+    if not every:
+        return None
+    if len(every) > 1:
+        every = _of_best_party(every, parties)
+    if len(every) > 1:
+        _suggest(state, line, every)
+        return None
+    item = every[0]
+    rule = "amount" if item in exact else "amount_skonto"
+    grade = parties[item.party]
+    proposal = settle(line, [item], [line.amount], f"{rule}_{_strength(grade)}", 5 + grade)
+    proposal.reasons = (
+        f"{_party_words(grade)} of {state.ledger.party_names[item.party]}",
+        f"only {item.id} has this amount" + ("" if item in exact else " after its discount"),
+    )
+    return proposal
+
+
+def _strength(grade: int) -> str:
+    if grade >= LEARNED:
+        return "account"
+    return "name" if grade >= 2 else "part_of_name"
+
+
+def _party_words(grade: int) -> str:
+    return {
+        ON_FILE: "account on file",
+        LEARNED: "account known from earlier payments",
+        3: "name",
+        2: "name without legal form",
+    }.get(grade, "part of the name")
+
+
+def _of_best_party(items: list[Item], parties: dict[int, int]) -> list[Item]:
+    best = max(parties[i.party] for i in items)
+    return [i for i in items if parties[i.party] == best]
+
+
+def _names_something_else(state: State, line: Line) -> bool:
+    """Say whether the text names a settled item of this very amount: then it is a repetition."""
+    for index, length in line.hits:
+        item = state.ledger.items[index]
+        if length < 6 or item.left or item.party not in line.parties:
+            continue
+        if any(cash == line.amount for _, cash, _ in state.payments.get(index, ())):
+            return True
+    return False
+
+
+def _suggest(state: State, line: Line, items: list[Item]) -> None:
+    """Keep what fits equally well for a person to choose from."""
+    first = items[0]
+    proposal = settle(line, [first], [line.amount], "several_fit", 0)
+    proposal.reasons = (f"{len(items)} open items of the party have this amount",)
+    proposal.rivals = [Rival((i.index,), "fits as well") for i in items[1:4]]
+    state.suggested[line.index] = proposal
+
+
+def by_sum(state: State, line: Line) -> Proposal | None:
+    """Explain a line by the only set of the party's open items that comes to the amount."""
+    parties = payers(state, line)
+    strong = [p for p, g in parties.items() if g >= 2]
+    if not strong or len(strong) > 3 or _names_something_else(state, line):
+        return None
+    policy = state.policy
+    found: list[tuple[list[Item], float]] = []
+    for party in strong:
+        pool = state.ledger.open_items(party, line.day, line.currency)
+        if len(pool) < 2:
+            continue
+        answer = _only_sum(pool, line, policy.group_size, policy.group_pool)
+        if answer is not None:
+            found.append(answer)
+    if len(found) != 1:
+        return None
+    items, chance = found[0]
+    proposal = settle(line, items, [i.left for i in items], "sum", 3)
+    proposal.doubt = chance
+    proposal.reasons = (
+        f"{len(items)} open items of {state.ledger.party_names[items[0].party]} come to the amount",
+        "no other set of them does",
+    )
+    return proposal
+
+
+def _only_sum(
+    pool: list[Item], line: Line, most: int, widest: int
+) -> tuple[list[Item], float] | None:
+    """Return the only set of at least two items with this sum, and its chance of being luck."""
+    full = sum(i.left for i in pool)
+    if full == line.amount:
+        return pool, 0.0
+    pool = sorted(pool, key=lambda i: (i.due, i.index))[:widest]
+    answers, complete = subsets([i.left for i in pool], line.amount, most)
+    answers = [a for a in answers if len(a) > 1]
+    if not complete or len(answers) != 1:
+        return None
+    chosen = [pool[n] for n in answers[0]]
+    return chosen, _luck(pool, len(chosen))
+
+
+def _luck(pool: list[Item], size: int) -> float:
+    """Estimate how many sets of up to this size hit an amount by chance."""
+    count = len(pool)
+    sets = 0.0
+    combinations = 1.0
+    for k in range(1, size + 1):
+        combinations *= (count - k + 1) / k
+        sets += combinations
+    spread = max(2.0 * sum(abs(i.left) for i in pool) / count, 1.0)
+    return min(0.5, sets / spread / 2)
+
+
+def instalment(state: State, line: Line) -> Proposal | None:
+    """Explain an announced instalment by the only open item of the party that is larger."""
+    if line.amount < 0 or not INSTALMENT.search(line.text) or ON_ACCOUNT.search(line.text):
+        return None
+    parties = payers(state, line)
+    items = [
+        i
+        for p in parties
+        for i in state.ledger.open_items(p, line.day, line.currency)
+        if i.left > line.amount
+    ]
+    if not items:
+        return None
+    if len(items) > 1:
+        items.sort(key=lambda i: (i.due, i.index))
+        proposal = settle(line, items[:1], [line.amount], "several_fit", 0)
+        proposal.rivals = [Rival((i.index,), "open as well") for i in items[1:4]]
+        proposal.reasons = ("an instalment of one of several open items",)
+        state.suggested[line.index] = proposal
+        return None
+    item = items[0]
+    return Proposal(
+        line=line.index,
+        category="settlement",
+        rule="instalment",
+        parts=[Part(item.index, line.amount, line.amount)],
+        reasons=("the text announces an instalment", f"only {item.id} is open and larger"),
+        rank=2,
+    )
+
+
+def on_behalf(state: State, line: Line) -> Proposal | None:
+    """Explain a payment for somebody else whom the text names."""
+    if line.amount < 0:
+        return None
+    found = ON_BEHALF.search(line.text)
+    if not found:
+        return None
+    parties, grade = state.ledger.receivable_names.find(line.text[found.end() :].strip())
+    if grade < 2:
+        return None
+    items = [
+        i
+        for p in parties
+        for i in state.ledger.with_amount(p, line.amount, line.day, line.currency)
+    ]
+    if len(items) != 1:
+        return None
+    proposal = settle(line, items, [line.amount], "on_behalf", 4)
+    proposal.reasons = ("the text names whom it is paid for", f"only {items[0].id} has this amount")
+    return proposal
+
+
+def paid_again(state: State, line: Line) -> Proposal | None:
+    """Recognise a second payment of what is settled already."""
+    for index, length in line.hits:
+        item = state.ledger.items[index]
+        if item.left or item.currency != line.currency or (item.gross > 0) != (line.amount > 0):
+            continue
+        known = item.party in line.parties or item.party in state.learned.get(line.iban, ())
+        payments = state.payments.get(index, ())
+        if not known or length < 5:
+            continue
+        same = item.gross == line.amount or any(cash == line.amount for _, cash, _ in payments)
+        if same:
+            return Proposal(
+                line=line.index,
+                category="double_payment",
+                rule="double_payment",
+                sides=[Side("double_payment", line.amount, True)],
+                related=(item.id,),
+                reasons=(f"{item.id} is settled already", "the same amount came again"),
+                rank=1,
+            )
+    return None
