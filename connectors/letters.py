@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from email.errors import HeaderParseError
 from email.header import Header, decode_header
@@ -128,7 +128,7 @@ def _text(piece: bytes, charset: str | None) -> str:
 
 
 def _addresses(parsed: Parsed, name: str) -> list[str]:
-    values: list[object] = parsed.get_all(name, [])
+    values: Sequence[Header | str] = parsed.get_all(name) or []
     # Raw bytes come as a Header and must be decoded before they can be taken apart.
     pairs = getaddresses(
         [_decoded(v) if isinstance(v, Header) else " ".join(str(v).split()) for v in values]
