@@ -1,0 +1,267 @@
+"""The same invoice arriving again: exact, disguised, through a double of the vendor.
+
+An invoice is known by vendor group, number and gross amount. The number is
+compared in a form that survives re-typing, OCR and what senders add to a copy;
+because that form is generous, the gross amount must agree to the cent.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from functools import lru_cache
+
+from matching.names import fold
+from records.findings import Finding, finding
+from records.invoices import Invoice
+
+#: What OCR takes for one another, written as digits.
+_OCR = str.maketrans("oqilszbg", "00115286")
+#: Words in front of a number, in the alphabet that _OCR leaves.
+_PREFIXES = tuple(
+    sorted(
+        {
+            word.translate(_OCR)
+            for word in [
+                "rechnungsnummer",
+                "rechnungsnr",
+                "rechnung",
+                "rechn",
+                "invoicenumber",
+                "invoiceno",
+                "invoice",
+                "inv",
+                "re",
+                "rg",
+                "rnr",
+                "rn",
+                "facture",
+                "fact",
+                "fatt",
+                "fattura",
+                "factura",
+                "factuur",
+                "fac",
+                "faktura",
+                "fa",
+                "nr",
+                "no",
+                "num",
+                "bill",
+                "beleg",
+                "belegnr",
+                "gutschrift",
+                "creditnote",
+                "credit",
+                "gs",
+                "cn",
+            ]
+        },
+        key=len,
+        reverse=True,
+    )
+)
+#: What senders add to a number when they send it again.
+_SUFFIXES = tuple(
+    sorted(
+        {
+            word.translate(_OCR)
+            for word in [
+                "mahnung",
+                "zahlungserinnerung",
+                "erinnerung",
+                "kopie",
+                "copy",
+                "duplikat",
+                "duplicate",
+                "duplicata",
+                "kopia",
+                "copia",
+                "rev",
+                "neu",
+                "korr",
+                "reminder",
+                "zweitschrift",
+            ]
+        },
+        key=len,
+        reverse=True,
+    )
+)
+#: Suffixes that only count behind a separator, because they also end real numbers.
+_SHORT_SUFFIX = re.compile(r"(?<=\w)[\s/._-]+(?:k|a|d|1|2x)$|(?<=\d)a$")
+
+
+@lru_cache(maxsize=262144)
+def number_forms(number: str) -> tuple[str, ...]:
+    """Return the forms by which two prints of one invoice number are recognised.
+
+    Two numbers may be the same when any form is shared: "RE-2026-00471",
+    "2026 471 Kopie" and "Rechnung 2O26/00471". The second form drops the zeros
+    that lead each part, the first only those of the whole. Not a name of the
+    invoice: different numbers may share a form.
+    """
+    text = _SHORT_SUFFIX.sub("", number.strip().casefold())
+    parts = [part.translate(_OCR) for part in fold(text).split()]
+    while len(parts) > 1 and parts[-1].startswith(_SUFFIXES):
+        parts.pop()
+    parts = _without_prefix(parts)
+    whole = "".join(parts).lstrip("0") or "0"
+    bare = "".join(part.lstrip("0") or "0" for part in parts)
+    return (whole,) if whole == bare else (whole, bare)
+
+
+def _without_prefix(parts: list[str]) -> list[str]:
+    while len(parts) > 1 and parts[0] in _PREFIXES:
+        parts = parts[1:]
+    head = parts[0] if parts else ""
+    for prefix in _PREFIXES:
+        rest = head[len(prefix) :]
+        if head.startswith(prefix) and rest[:1].isdigit():
+            return [rest, *parts[1:]]
+    return parts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EarlierInvoice:
+    """What must be remembered of every invoice seen, whatever became of it.
+
+    `vendor_id` is any record of the vendor. `gross` is signed: credit notes
+    negative. `message_key` is the message it came with, `prepaid` what it
+    asked for in advance (type 386) and no later invoice has deducted yet.
+    """
+
+    id: str
+    vendor_id: str
+    number: str
+    gross: Decimal
+    currency: str | None = None
+    issue_date: date | None = None
+    message_key: str | None = None
+    order_ids: tuple[str, ...] = ()
+    fingerprint: str = ""
+    prepaid: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repetition:
+    """What is known of an invoice's earlier arrivals."""
+
+    duplicate_of: EarlierInvoice | None = None
+    second_view_of: EarlierInvoice | None = None
+    findings: tuple[Finding, ...] = ()
+
+
+class InvoiceHistory:
+    """All earlier invoices, indexed for the question "did we have this one?"."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self._exact: dict[tuple[str, str, Decimal], EarlierInvoice] = {}
+        self._by_number: dict[tuple[str, str], list[EarlierInvoice]] = {}
+        self._by_print: dict[tuple[str, str], EarlierInvoice] = {}
+        self._by_order: dict[str, list[EarlierInvoice]] = {}
+
+    def add(self, earlier: EarlierInvoice, group_id: str) -> None:
+        """Remember an invoice under its vendor group; the first of equal ones is kept."""
+        for form in number_forms(earlier.number):
+            self._exact.setdefault((group_id, form, earlier.gross), earlier)
+            self._by_number.setdefault((group_id, form), []).append(earlier)
+        if earlier.fingerprint:
+            self._by_print.setdefault((group_id, earlier.fingerprint), earlier)
+        if earlier.prepaid:
+            for order_id in earlier.order_ids:
+                self._by_order.setdefault(order_id, []).append(earlier)
+
+    def by_number(self, group_id: str, number: str) -> list[EarlierInvoice]:
+        """Return the vendor's invoices whose number is that one, however it is printed."""
+        found: list[EarlierInvoice] = []
+        for form in number_forms(number):
+            found += [e for e in self._by_number.get((group_id, form), ()) if e not in found]
+        return found
+
+    def _same(self, group_id: str, number: str, gross: Decimal) -> EarlierInvoice | None:
+        for form in number_forms(number):
+            known = self._exact.get((group_id, form, gross))
+            if known is not None:
+                return known
+        return None
+
+    def prepayments(self, order_id: str) -> list[EarlierInvoice]:
+        """Return the prepayment invoices of an order."""
+        return self._by_order.get(order_id, [])
+
+    def check(self, invoice: Invoice, group_id: str, message_key: str | None = None) -> Repetition:
+        """Say whether the vendor sent this invoice before.
+
+        The same number and gross out of the same message is a second view of
+        one invoice (a PDF beside its XML), not a duplicate. The same number
+        with another amount is a warning, because numbering restarts; out of
+        the same message it is a contradiction.
+        """
+        if not invoice.number or invoice.gross_total is None:
+            return Repetition()
+        gross = signed_gross(invoice)
+        where = f"invoice {invoice.number}"
+        known = self._same(group_id, invoice.number, gross)
+        if known is not None and _same_currency(known, invoice):
+            if message_key is not None and known.message_key == message_key:
+                view = finding("second_view", where=where, actual=known.id)
+                return Repetition(second_view_of=known, findings=(view,))
+            return Repetition(duplicate_of=known, findings=(_duplicate(where, known, invoice),))
+        others = [
+            e for e in self.by_number(group_id, invoice.number) if (e.gross < 0) == (gross < 0)
+        ]
+        for other in others:
+            if message_key is not None and other.message_key == message_key:
+                clash = finding("views_disagree", where=where, expected=other.gross, actual=gross)
+                return Repetition(findings=(clash,))
+        if others:
+            reused = finding(
+                "number_reused",
+                where=where,
+                expected=f"{others[-1].gross} on {others[-1].issue_date}",
+                actual=f"{gross} on {invoice.issue_date}",
+            )
+            return Repetition(findings=(reused,))
+        twin = self._by_print.get((group_id, fingerprint(invoice)))
+        if twin is not None:
+            alike = finding(
+                "possible_duplicate",
+                where=where,
+                expected="other lines or date",
+                actual=f"{twin.number} ({twin.id})",
+            )
+            return Repetition(findings=(alike,))
+        return Repetition()
+
+
+def signed_gross(invoice: Invoice) -> Decimal:
+    """Return the gross total with the sign of the document's direction."""
+    return invoice.sign * (invoice.gross_total or Decimal(0))
+
+
+def fingerprint(invoice: Invoice) -> str:
+    """Return what two invoices for the same thing share besides the number; "" when too little."""
+    if invoice.issue_date is None or invoice.gross_total is None or len(invoice.lines) < 2:
+        return ""
+    lines = "|".join(f"{x.article_number}~{x.quantity}~{x.net_amount}" for x in invoice.lines)
+    return f"{invoice.issue_date}|{invoice.sign}|{invoice.gross_total}|{invoice.currency}|{lines}"
+
+
+def _same_currency(known: EarlierInvoice, invoice: Invoice) -> bool:
+    return None in (known.currency, invoice.currency) or known.currency == invoice.currency
+
+
+def _duplicate(where: str, known: EarlierInvoice, invoice: Invoice) -> Finding:
+    exact = known.number == invoice.number
+    said = "the same number" if exact else f'number "{known.number}", differently written'
+    return finding(
+        "duplicate",
+        where=where,
+        message=f"Received before as {known.id}: {said}, the same vendor and gross amount",
+        expected="an invoice not seen before",
+        actual=f"{known.id} of {known.issue_date}",
+    )
