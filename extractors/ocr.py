@@ -1,0 +1,350 @@
+"""Words from pictures: rapidocr by default, Tesseract where a user prefers it.
+
+Both engines return words in points on the upright page: a picture lying on its
+side or standing on its head is turned, a slightly skewed one straightened.
+"""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any, Protocol
+
+from extractors.images import Picture
+from extractors.words import Box, PageWords, Word
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
+
+ENGINES = ("rapidocr", "pytesseract")
+
+#: A text line is kept from this mean probability of its characters on.
+_KEEP_LINE = 0.5
+#: Below this mean the page may be standing on its head; a sample of lines decides.
+_DOUBT_PAGE = 0.85
+_SAMPLE_LINES = 8
+#: A skew below this is not worth straightening, in degrees.
+_MIN_SKEW = 0.3
+_MAX_SKEW = 20.0
+#: PP-OCR swallows spaces; making them this much likelier restores them (measured on receipts).
+_SPACE_WEIGHT = 10.0
+_SYMBOLS = frozenset("€£¥₹₺₽¢§°±²³¹½¼¾×÷µ·•–—‘’‚“”„«»‹›…™®©¡¿№ªº†‡−")
+
+
+class EngineMissing(Exception):
+    """The OCR engine is not installed; the message says how to install it."""
+
+
+class Engine(Protocol):
+    """Reads one picture."""
+
+    def read(self, picture: Picture) -> PageWords:
+        """Return the words of the upright page. Never raises on any picture."""
+        ...
+
+
+@cache
+def engine(name: str) -> Engine:
+    """Return the engine `rapidocr` or `pytesseract`, loaded once per process.
+
+    Raises EngineMissing when its packages or programs are not there.
+    """
+    try:
+        return _Tesseract() if name == "pytesseract" else _Rapid()
+    except ImportError as failure:
+        raise EngineMissing(
+            f"reading scans needs the extra: pip install 'nightclerk[ocr]' ({failure.name})"
+        ) from None
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """One recognised line: its characters, where along the line each stands (0 to 1), how sure."""
+
+    text: str
+    at: tuple[float, ...] = ()
+    sure: tuple[float, ...] = ()
+
+    @property
+    def score(self) -> float:
+        return sum(self.sure) / len(self.sure) if self.sure else 0.0
+
+
+class _Decoder:
+    """Turns the recogniser's probabilities into text, in place of the library's own decoder.
+
+    Characters outside Latin script are masked: between them and their Latin
+    look-alikes an invoice always means the latter.
+    """
+
+    def __init__(self, characters: Sequence[str]) -> None:
+        import numpy as np
+
+        self._characters = list(characters)
+        weights = [1.0 if n == 0 or _is_latin(c) else 0.0 for n, c in enumerate(self._characters)]
+        for n, character in enumerate(self._characters):
+            if character == " ":
+                weights[n] = _SPACE_WEIGHT
+        self._weights = np.asarray(weights, dtype=np.float32)
+
+    def __call__(
+        self,
+        preds: Array,
+        return_word_box: bool = False,
+        *,
+        wh_ratio_list: Sequence[float] = (1.0,),
+        max_wh_ratio: float = 1.0,
+    ) -> tuple[list[tuple[str, float]], list[_Text]]:
+        import numpy as np
+
+        weighted = preds * self._weights
+        best = weighted.argmax(axis=2)
+        chance = np.take_along_axis(preds, best[:, :, None], axis=2)[:, :, 0]
+        lines = [
+            self._line(best[n], chance[n], min(1.0, wh_ratio_list[n] / max_wh_ratio))
+            for n in range(len(best))
+        ]
+        return [(line.text, line.score) for line in lines], lines
+
+    def _line(self, best: Array, chance: Array, filled: float) -> _Text:
+        """Drop repeats and blanks (CTC). `filled` is the part of the width that is not padding."""
+        characters: list[str] = []
+        at: list[float] = []
+        sure: list[float] = []
+        before = 0
+        for column, code in enumerate(best.tolist()):
+            if code and code != before:
+                characters.append(self._characters[code])
+                at.append(min(1.0, (column + 0.5) / (len(best) * filled)))
+                sure.append(float(chance[column]))
+            before = code
+        return _Text("".join(characters), tuple(at), tuple(sure))
+
+
+def _is_latin(character: str) -> bool:
+    if len(character) != 1:
+        return character == "blank"
+    if character.isascii() or character in _SYMBOLS:
+        return True
+    return unicodedata.name(character, "").startswith("LATIN ") and ord(character) < 0x2C00
+
+
+class _Rapid:
+    """PP-OCR through rapidocr on onnxruntime: one thread, no download, no system package."""
+
+    def __init__(self) -> None:
+        from rapidocr import RapidOCR
+
+        self._engine: Any = RapidOCR(
+            params={
+                "Global.log_level": "critical",
+                "Global.use_cls": False,
+                "EngineConfig.onnxruntime.intra_op_num_threads": 1,
+                "EngineConfig.onnxruntime.inter_op_num_threads": 1,
+            }
+        )
+        recogniser = self._engine._load_rec_model()
+        recogniser.postprocess_op = _Decoder(recogniser.postprocess_op.character)
+        self._recogniser = recogniser
+
+    def read(self, picture: Picture) -> PageWords:
+        import numpy as np
+
+        pixels = picture.pixels
+        width, height = picture.width, picture.height
+        crops, boxes = self._detect(pixels)
+        if _lies_on_its_side(boxes):
+            pixels = np.ascontiguousarray(np.rot90(pixels))
+            width, height = height, width
+            crops, boxes = self._detect(pixels)
+        lines = self._recognise(crops)
+        if lines and _page_score(lines) < _DOUBT_PAGE and self._stands_on_its_head(crops, lines):
+            lines = self._recognise([np.ascontiguousarray(np.rot90(c, 2)) for c in crops])[::-1]
+            boxes = _turned(boxes, pixels.shape[1], pixels.shape[0])
+        scale_x, scale_y = width / pixels.shape[1], height / pixels.shape[0]
+        words = [
+            Word(text, (box[0] * scale_x, box[1] * scale_y, box[2] * scale_x, box[3] * scale_y), c)
+            for line, quad in zip(lines, _straightened(boxes), strict=True)
+            if line.score >= _KEEP_LINE
+            for text, box, c in _words(line, quad)
+        ]
+        return PageWords(
+            number=picture.number, width=width, height=height, words=tuple(words), by="ocr"
+        )
+
+    def _detect(self, pixels: Array) -> tuple[list[Array], Array]:
+        """Return the cut-out lines and their corners in pixels of `pixels`."""
+        import numpy as np
+        from rapidocr.main import RapidOCRError
+        from rapidocr.utils.process_img import map_boxes_to_original
+
+        image, record = self._engine.preprocess_img(pixels)
+        try:
+            crops, found = self._engine.detect_and_crop(image, record)
+        except RapidOCRError:  # its way of saying that there is no text
+            return [], np.zeros((0, 4, 2))
+        boxes: Any = found.boxes
+        return crops, map_boxes_to_original(boxes, record, *pixels.shape[:2])
+
+    def _recognise(self, crops: list[Array]) -> list[_Text]:
+        from rapidocr.ch_ppocr_rec import TextRecInput
+
+        if not crops:
+            return []
+        result = self._recogniser(TextRecInput(img=crops, return_word_box=True))
+        return list(result.word_results)
+
+    def _stands_on_its_head(self, crops: list[Array], lines: list[_Text]) -> bool:
+        """Read the longest lines turned by 180 degrees; much surer reading decides."""
+        import numpy as np
+
+        longest = sorted(range(len(crops)), key=lambda n: -crops[n].shape[1])[:_SAMPLE_LINES]
+        turned = self._recognise([np.ascontiguousarray(np.rot90(crops[n], 2)) for n in longest])
+        return _page_score(turned) > _page_score([lines[n] for n in longest]) + 0.05
+
+
+def _page_score(lines: Sequence[_Text]) -> float:
+    """Return the mean probability over all characters."""
+    sure = [s for line in lines for s in line.sure]
+    return sum(sure) / len(sure) if sure else 0.0
+
+
+def _lies_on_its_side(boxes: Array) -> bool:
+    """Say whether most of the text runs from top to bottom."""
+    tall = wide = 0.0
+    for quad in boxes:
+        across = math.dist(quad[0], quad[1])
+        down = math.dist(quad[0], quad[3])
+        if max(across, down) > 1.5 * min(across, down):
+            if down > across:
+                tall += down
+            else:
+                wide += across
+    return tall > wide
+
+
+def _turned(boxes: Array, width: int, height: int) -> Array:
+    """Return the corners after a half turn of the page, from the top left, in reading order."""
+    import numpy as np
+
+    turned: Array = (np.array([width, height]) - boxes)[::-1, [2, 3, 0, 1]]
+    return turned
+
+
+def _straightened(boxes: Array) -> Array:
+    """Turn the corners by the page's skew, so that lines of text are level."""
+    import numpy as np
+
+    runs = [quad[1] - quad[0] for quad in boxes]
+    long = [r for r in runs if abs(r[0]) > 80]
+    if len(long) < 3:
+        return boxes
+    angle = float(np.median([math.degrees(math.atan2(r[1], r[0])) for r in long]))
+    if not _MIN_SKEW < abs(angle) < _MAX_SKEW:
+        return boxes
+    turn = math.radians(-angle)
+    rotation = np.array([[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]])
+    centre = boxes.reshape(-1, 2).mean(axis=0)
+    level: Array = (boxes - centre) @ rotation.T + centre
+    return level
+
+
+def _words(line: _Text, quad: Array) -> list[tuple[str, Box, float]]:
+    """Cut a line at its spaces; each word's box is its share of the line's."""
+    upright = math.dist(quad[0], quad[3]) >= 1.5 * math.dist(quad[0], quad[1])
+    found: list[tuple[str, Box, float]] = []
+    half = 0.5 / max(1, len(line.text))
+    start = 0
+    for end in range(len(line.text) + 1):
+        if end < len(line.text) and line.text[end] != " ":
+            continue
+        if end > start:
+            # Vertical text in the margin keeps the box of its whole line.
+            left = 0.0 if upright else max(0.0, line.at[start] - half)
+            right = 1.0 if upright else min(1.0, line.at[end - 1] + half)
+            sure = sum(line.sure[start:end]) / (end - start)
+            found.append((line.text[start:end], _share(quad, left, right), sure))
+        start = end + 1
+    return found
+
+
+def _share(quad: Array, left: float, right: float) -> Box:
+    top = quad[1] - quad[0]
+    bottom = quad[2] - quad[3]
+    corners = [
+        quad[0] + top * left,
+        quad[0] + top * right,
+        quad[3] + bottom * left,
+        quad[3] + bottom * right,
+    ]
+    xs, ys = [float(c[0]) for c in corners], [float(c[1]) for c in corners]
+    return min(xs), min(ys), max(xs), max(ys)
+
+
+class _Tesseract:
+    """Tesseract through pytesseract, for scripts PP-OCR lacks; all languages it has installed."""
+
+    #: One column of text of variable sizes: measured best on receipts and invoices.
+    _PSM = 4
+
+    def __init__(self) -> None:
+        import pytesseract
+
+        try:
+            languages = [name for name in pytesseract.get_languages() if name != "osd"]
+        except (pytesseract.TesseractNotFoundError, OSError):
+            raise EngineMissing(
+                "the tesseract program is not installed: apt install tesseract-ocr, "
+                "or set ocr to rapidocr"
+            ) from None
+        self._tesseract = pytesseract
+        self._languages = "+".join(languages) or "eng"
+
+    def read(self, picture: Picture) -> PageWords:
+        import numpy as np
+        from PIL import Image
+
+        turns = self._quarter_turns(picture)
+        pixels = np.rot90(picture.pixels, turns)
+        sideways = turns % 2 == 1
+        width = picture.height if sideways else picture.width
+        height = picture.width if sideways else picture.height
+        image = Image.fromarray(np.ascontiguousarray(pixels[:, :, ::-1]))
+        data = self._tesseract.image_to_data(
+            image,
+            lang=self._languages,
+            config=f"--psm {self._PSM}",
+            output_type=self._tesseract.Output.DICT,
+        )
+        x, y = width / image.width, height / image.height
+        words = tuple(
+            Word(text, (a * x, b * y, (a + w) * x, (b + h) * y), float(sure) / 100)
+            for text, sure, a, b, w, h in zip(
+                data["text"],
+                data["conf"],
+                data["left"],
+                data["top"],
+                data["width"],
+                data["height"],
+                strict=True,
+            )
+            if text.strip() and float(sure) >= 0
+        )
+        return PageWords(number=picture.number, width=width, height=height, words=words, by="ocr")
+
+    def _quarter_turns(self, picture: Picture) -> int:
+        """Ask for the orientation; too little text to tell means upright."""
+        from PIL import Image
+
+        image = Image.fromarray(picture.pixels[:, :, ::-1].copy())
+        try:
+            found = self._tesseract.image_to_osd(image, output_type=self._tesseract.Output.DICT)
+        except self._tesseract.TesseractError:
+            return 0
+        # `rotate` is clockwise, numpy turns the other way.
+        return (4 - int(found["rotate"]) // 90) % 4
