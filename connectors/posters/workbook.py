@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import tempfile
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -14,6 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from connectors.keeping import sync_folder
+from connectors.locking import only_writer
 from connectors.workbooks.package import (
     Damaged,
     Package,
@@ -42,6 +41,8 @@ from records.postings import Posting, Row, Value
 #: Titles of our two own columns: what makes a row, and a delivery, happen once.
 KEY = "Key"
 DELIVERY = "Delivery"
+#: How many new rows are compared cell by cell when they are read back.
+_COMPARED = 2000
 
 
 class Poster:
@@ -91,7 +92,7 @@ class Poster:
                     for delivery, row in index.deliveries.items()
                 }
             self._seen = (stamp, found)
-        return self._seen[1].get(key)
+        return self._seen[1].get(_as_read(key))
 
     def post(self, postings: Iterable[Posting]) -> list[str]:
         """Append the rows of all postings in one save; return each one's place, `Sheet!row`.
@@ -106,7 +107,8 @@ class Poster:
                 raise Rejected(f"{posting.key} carries no rows, which a workbook could hold.")
         if not wanted:
             return []
-        with _locked(self._path, self._settings.wait_seconds), _explained(self._path):
+        with only_writer(self._path, self._settings.wait_seconds), _explained(self._path):
+            _refuse_open(self._path)
             places = _write(self._path, wanted)
         return [places[posting.rows[0].sheet, posting.rows[0].key] for posting in wanted]
 
@@ -155,28 +157,6 @@ def _refuse_open(path: Path) -> None:
                 f"{path} is open in a spreadsheet program. Close it there, and the rows are "
                 f"written at the next try; delete {lock.name} if nobody has it open."
             )
-
-
-@contextmanager
-def _locked(path: Path, wait_seconds: float) -> Iterator[None]:
-    """Let one worker at a time change the file; two would lose each other's rows."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle = path.with_name(f".{path.name}.lock").open("a")
-    except OSError as error:
-        raise Unavailable(f"{path.parent} cannot be written ({error.strerror}).") from error
-    with handle:
-        deadline = time.monotonic() + wait_seconds
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError as error:
-                if time.monotonic() > deadline:
-                    raise Unavailable(f"{path} is being written by another worker.") from error
-                time.sleep(0.05)
-        _refuse_open(path)
-        yield
 
 
 def _stamp(path: Path) -> tuple[int, int, int]:
@@ -235,7 +215,7 @@ def _write(
 ) -> dict[tuple[str, str], str]:
     """Write what is missing of all postings; return the place of every row."""
     source: Path | IO[bytes] = blank() if fresh or not path.exists() else path
-    before = None if isinstance(source, Path) is False else _stamp(path)
+    before = _stamp(path) if isinstance(source, Path) else None
     places: dict[tuple[str, str], str] = {}
     with (
         Package(source) as package,
@@ -364,11 +344,11 @@ def _plan_more(
     columns |= {title: index.width + at for at, title in enumerate(absent)}
     header_row = index.header or 1
     first = max(index.last_ours, header_row) + 1
-    missing = {key: values for key, values in rows.items() if key not in index.keys}
+    missing = {key: values for key, values in rows.items() if _as_read(key) not in index.keys}
     if first + len(missing) - 1 > LAST_ROW:
         raise Rejected(f"The sheet {name} is full. Rename it, and a new one is made.")
     placed, keys = _placed(package, missing, columns, styles, first, index.styles)
-    keys = {**{key: row for key, row in index.keys.items() if key in rows}, **keys}
+    keys = {**{key: index.keys[_as_read(key)] for key in rows if key not in missing}, **keys}
     if not placed:
         return _Planned(part=part, first=first, rows=[], keys=keys)
     width = max(index.width, *(at + 1 for at in columns.values()))
@@ -422,13 +402,27 @@ def _placed(
     return placed, keys
 
 
+def _as_read(key: str) -> str:
+    """Return a key as it reads back: a cell cannot hold every character."""
+    cell = written(key)
+    return "" if cell is None else cell.text
+
+
 def _read_back(made: Path, planned: Iterable[_Planned]) -> None:
-    """Open the new file and compare every cell we meant to write; Damaged when one differs."""
+    """Open the new file and look at what was written; Damaged when anything differs.
+
+    Every key must stand in its row, and the last rows are compared cell by
+    cell: all of them after a usual night, a sample after a first large one.
+    """
     with Package(made) as package:
         strings = _strings(package)
         for plan in planned:
-            index = _index(package, plan.part, strings, (), cells_from=plan.first)
-            for number, puts in plan.rows:
+            compared = plan.rows[-_COMPARED:]
+            index = _index(package, plan.part, strings, (), cells_from=compared[0][0])
+            for key, row in plan.keys.items():
+                if index.keys.get(_as_read(key)) != row:
+                    raise Damaged(f"the row {key!r} does not read back")
+            for number, puts in compared:
                 for put in puts:
                     found = index.cells.get((number, put.column))
                     if found != put.value.text:

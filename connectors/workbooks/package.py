@@ -37,8 +37,7 @@ def parse(raw: bytes) -> etree._Element:
         root = etree.fromstring(raw, parser)
     except etree.XMLSyntaxError as error:
         raise Damaged(f"a part is not well-formed XML ({error})") from error
-    info = root.getroottree().docinfo
-    if info is not None and info.doctype:
+    if root.getroottree().docinfo.doctype:  # type: ignore[union-attr]
         raise Damaged("a part declares a DOCTYPE, which no spreadsheet program writes")
     return root
 
@@ -50,14 +49,16 @@ def serialized(root: etree._Element) -> bytes:
 
 def local(element: etree._Element) -> str:
     """Return the element's name without namespace; strict and transitional files differ in it."""
-    return etree.QName(element).localname
+    return str(element.tag).rpartition("}")[2]
 
 
 def child(element: etree._Element, name: str) -> etree._Element | None:
     """Return the first child of that local name, or None."""
-    return next(
-        (item for item in element if isinstance(item.tag, str) and local(item) == name), None
-    )
+    for item in element:
+        tag = item.tag
+        if isinstance(tag, str) and tag.rpartition("}")[2] == name:
+            return item
+    return None
 
 
 class Package:

@@ -40,7 +40,8 @@ class Index:
 
     `header` is None when no row has the key column's title; `last_value` is
     the last row with anything in it, `last_ours` the last with anything in one
-    of the columns we write, `last_row` the last that exists at all.
+    of the columns we write, `last_row` the last that exists at all. `styles`
+    are the cell formats of the first row of data.
     """
 
     header: int | None = None
@@ -99,16 +100,18 @@ def index_of(
     for row in _streamed(stream, "row"):
         number = int(row.get("r") or index.last_row + 1)
         index.last_row = number
-        column = -1
-        filled: dict[int, etree._Element] = {}
-        for cell in row:
-            if not isinstance(cell.tag, str):
+        if index.styles and (cells_from is None or number < cells_from):
+            # Most rows are ours and end in our columns: look at these two cells only.
+            key = _cell_at(row, key_at, number)
+            if key is not None and len(key):
+                index.keys.setdefault(_text(key, strings), number)
+                delivery = _cell_at(row, delivery_at, number)
+                if delivery is not None:
+                    index.deliveries.setdefault(_text(delivery, strings), number)
+                index.width = max(index.width, _column(row[-1].get("r", "A")) + 1)
+                index.last_value = index.last_ours = number
                 continue
-            reference = cell.get("r")
-            column = _column(reference) if reference else column + 1
-            # A cell without content only carries a format.
-            if len(cell):
-                filled[column] = cell
+        filled = _filled(row)
         if not filled:
             continue
         index.last_value = number
@@ -117,7 +120,7 @@ def index_of(
             if number <= _HEADER_ROWS:
                 texts = {at: _text(cell, strings).strip() for at, cell in filled.items()}
                 if key_title.casefold() in (text.casefold() for text in texts.values()):
-                    index.header = number
+                    index.header = index.last_ours = number
                     for at, text in texts.items():
                         index.columns.setdefault(text.casefold(), at)
                     columns = {at for title, at in index.columns.items() if title in titles}
@@ -126,17 +129,40 @@ def index_of(
             continue
         if key_at in filled:
             index.keys.setdefault(_text(filled[key_at], strings), number)
-            index.styles = {at: int(cell.get("s") or 0) for at, cell in filled.items()}
             if delivery_at in filled:
                 index.deliveries.setdefault(_text(filled[delivery_at], strings), number)
+            if not index.styles:
+                index.styles = {at: int(cell.get("s") or 0) for at, cell in filled.items()}
         if not columns.isdisjoint(filled):
             index.last_ours = number
         if cells_from is not None and number >= cells_from:
             for at, cell in filled.items():
                 index.cells[number, at] = _text(cell, strings)
-    if index.header is not None:
-        index.last_ours = max(index.last_ours, index.header)
     return index
+
+
+def _filled(row: etree._Element) -> dict[int, etree._Element]:
+    """Return a row's cells by column, without those that only carry a format."""
+    column = -1
+    filled: dict[int, etree._Element] = {}
+    for cell in row:
+        if not isinstance(cell.tag, str):
+            continue
+        reference = cell.get("r")
+        column = _column(reference) if reference else column + 1
+        if len(cell):
+            filled[column] = cell
+    return filled
+
+
+def _cell_at(row: etree._Element, column: int, number: int) -> etree._Element | None:
+    if column < 0:
+        return None
+    wanted = f"{column_name(column)}{number}"
+    for cell in row.iterchildren(reversed=True):
+        if cell.get("r") == wanted:
+            return cell
+    return None
 
 
 def _streamed(stream: IO[bytes], tag: str) -> Iterable[etree._Element]:

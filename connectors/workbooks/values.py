@@ -80,9 +80,12 @@ def written(value: Value, from_1904: bool = False) -> Written | None:
 
 
 def _number(value: Decimal, look: Look) -> Written:
-    if not value.is_finite() or len(value.normalize().as_tuple().digits) > _DIGITS:
-        return _text(f"{value:f}")
-    return Written(f"{value:f}", "n", look)
+    text = f"{value:f}"
+    if not value.is_finite():
+        return _text(text)
+    if len(text) > _DIGITS and len(value.normalize().as_tuple().digits) > _DIGITS:
+        return _text(text)
+    return Written(text, "n", look)
 
 
 def _days(day: date, from_1904: bool) -> int | None:
