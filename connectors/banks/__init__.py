@@ -1,0 +1,90 @@
+"""Bank files: one reader per format, chosen by the bytes of the file.
+
+`read` is the way in. Formats live in one file each (camt, mt940, ofx, qif,
+bai2, csv_statement, workbook); files whose names begin with an underscore are
+their shared parts.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from connectors.banks import bai2, camt, csv_statement, mt940, ofx, qif, workbook
+from connectors.banks._container import Member, members
+from connectors.banks._profile import Columns, Profile
+from records.banking import BankTransaction, Statement
+from records.documents import Document
+from records.findings import Finding, finding
+from records.protocols import StatementReader
+
+__all__ = ["Columns", "Profile", "guess_profile", "read", "reader_for"]
+
+
+def reader_for(document: Document, profiles: Sequence[Profile] = ()) -> StatementReader | None:
+    """Return the reader whose format the bytes are, or None."""
+    readers: tuple[StatementReader, ...] = (
+        camt.Reader(),
+        ofx.Reader(),
+        mt940.Reader(),
+        bai2.Reader(),
+        qif.Reader(),
+        workbook.Reader(profiles),
+        csv_statement.Reader(profiles),
+    )
+    return next((reader for reader in readers if reader.accepts(document)), None)
+
+
+def read(
+    document: Document, profiles: Sequence[Profile] = ()
+) -> Iterator[BankTransaction | Statement | Finding]:
+    """Stream a bank file of any known format, ZIP and gzip files through all their members.
+
+    Transactions come first, then the Statement that proves them; a Finding on
+    its own concerns the file. `profiles` are the confirmed ones for CSV and
+    XLSX; without a fitting one a guess is used, and its statement says so.
+    Bad bytes never raise; OSError of our own disk does.
+    """
+    if document.path.stat().st_size == 0:
+        yield finding("unknown_format", message="The file is empty", remedy="Fetch it again.")
+        return
+    reader = reader_for(document, profiles)
+    if reader is not None:
+        yield from reader.read(document)
+        return
+    with tempfile.TemporaryDirectory(prefix="statements-") as folder:
+        found = False
+        for member in members(document, Path(folder)):
+            found = True
+            if isinstance(member, Member):
+                inner = reader_for(member.document, profiles)
+                if inner is None:
+                    yield finding(
+                        "unknown_format",
+                        where=member.document.name,
+                        remedy="See whether it is a bank file at all.",
+                    )
+                else:
+                    yield from inner.read(member.document)
+            else:
+                yield member
+        if not found:
+            yield finding(
+                "unknown_format",
+                message="No bank format we know",
+                remedy="Ask the bank for camt.053, or write a profile for its table.",
+            )
+
+
+def guess_profile(document: Document) -> tuple[Profile | None, tuple[str, ...]]:
+    """Guess how a CSV or XLSX file is to be read, with the reasons in words.
+
+    The profile is None where no column of dates or amounts was found. Give it
+    a `name` once a person has confirmed it.
+    """
+    for reader in (workbook.Reader(), csv_statement.Reader()):
+        profile = reader.profile(document)
+        if profile is not None:
+            return profile, profile.reasons
+    return None, ("no row with a date and an amount was found",)

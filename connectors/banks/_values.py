@@ -1,0 +1,66 @@
+"""Amounts, dates and IBANs as bank files print them; unreadable is None, never a guess."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from decimal import Decimal
+from functools import lru_cache
+
+#: ISO 4217 "no currency involved": the file does not say which currency an amount has.
+NO_CURRENCY = "XXX"
+
+# 18 integer digits keep every sum exact within the 28 digits of a Decimal context.
+_PLAIN = re.compile(r"[+-]?(?:[0-9]{1,18}(?:\.[0-9]{0,9})?|\.[0-9]{1,9})\Z")
+_IBAN = re.compile(r"[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}\Z")
+_CURRENCY = re.compile(r"[A-Z]{3}\Z")
+
+
+def plain_decimal(text: str) -> Decimal | None:
+    """Read `[+-]1234.56` (XML Schema decimal, ASCII digits only); None for anything else."""
+    return Decimal(text) if _PLAIN.match(text) else None
+
+
+@lru_cache(maxsize=4096)
+def iso_date(text: str) -> date | None:
+    """Read the date of an ISO 8601 date or date-time; the day as the bank printed it.
+
+    A zone offset is not applied: a booking belongs to the bank's own day.
+    """
+    text = text.strip()
+    try:
+        if len(text) >= 10 and text[4] == "-":
+            return date.fromisoformat(text[:10])
+        return compact_date(text[:8])
+    except ValueError:
+        return None
+
+
+@lru_cache(maxsize=4096)
+def compact_date(text: str) -> date | None:
+    """Read YYYYMMDD, or YYMMDD of the years 1980 to 2079 (SWIFT, BAI2)."""
+    if not (text.isascii() and text.isdigit()):
+        return None
+    if len(text) == 6:
+        text = ("19" if text >= "80" else "20") + text
+    if len(text) != 8:
+        return None
+    try:
+        return date(int(text[:4]), int(text[4:6]), int(text[6:]))
+    except ValueError:
+        return None
+
+
+@lru_cache(maxsize=8192)
+def iban(text: str) -> str | None:
+    """Return the IBAN without spaces when its check digits are right (ISO 13616), else None."""
+    bare = re.sub(r"[\s]", "", text).upper()
+    if not _IBAN.match(bare):
+        return None
+    digits = "".join(str(int(c, 36)) for c in bare[4:] + bare[:4])
+    return bare if int(digits) % 97 == 1 else None
+
+
+def is_currency(text: str) -> bool:
+    """Say whether the text has the shape of an ISO 4217 code."""
+    return bool(_CURRENCY.match(text))
