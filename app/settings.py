@@ -20,6 +20,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import keyring
+from matching.policy import Policy
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
@@ -27,7 +28,6 @@ from ruamel.yaml.error import MarkedYAMLError
 
 from app.families import implementation
 from matching.payments import PaymentPolicy
-from matching.policy import Policy
 from records.failures import ConfigurationFault
 from records.secrets import Secret
 
@@ -289,7 +289,9 @@ class _Loader:
             except ConfigurationFault as error:
                 self.fault(_line(entry, "use"), str(error))
                 continue
-            rest = CommentedMap({k: v for k, v in entry.items() if k not in {"name", "use"}})
+            takes_name = any(f.name == "name" for f in dataclasses.fields(kind))
+            drop = {"use"} if takes_name else {"use", "name"}
+            rest = CommentedMap({k: v for k, v in entry.items() if k not in drop})
             rest._yaml_line_col = entry.lc
             found[name] = Plugin(name, use, self.typed(f"{section} {name}:", kind, rest, line))
         return MappingProxyType(found)
@@ -320,9 +322,7 @@ class _Loader:
                         self.fault(here, f"bots.{name}.{key}: no {family} {one!r}. Known: {known}.")
         return found
 
-    def schedules(
-        self, tree: CommentedMap, bots: Mapping[str, Any]
-    ) -> tuple[ScheduleEntry, ...]:
+    def schedules(self, tree: CommentedMap, bots: Mapping[str, Any]) -> tuple[ScheduleEntry, ...]:
         entries = tree.get("schedules") or []
         made = []
         for index, raw in enumerate(entries):
@@ -367,7 +367,9 @@ class _Loader:
             try:
                 if (kept := keyring.get_password(service, user)) is not None:
                     return Secret(kept)
-                self.fault(line, f"{key}: the keyring has no {name}. `keyring set {service} {user}`.")
+                self.fault(
+                    line, f"{key}: the keyring has no {name}. `keyring set {service} {user}`."
+                )
             except keyring.errors.KeyringError as error:
                 self.fault(line, f"{key}: no keyring here ({error}). Use env or file instead.")
         return Secret("")
@@ -382,7 +384,11 @@ class _Loader:
             label = " ".join([where.rstrip(":"), ".".join(location)]) if location else where
             if problem["type"] in {"extra_forbidden", "unexpected_keyword_argument"}:
                 self.fault(here, f"{where.rstrip(':')}: {_unknown(key, known)}")
-            elif problem["type"] in {"missing", "missing_argument", "missing_keyword_only_argument"}:
+            elif problem["type"] in {
+                "missing",
+                "missing_argument",
+                "missing_keyword_only_argument",
+            }:
                 self.fault(here, f"{label} is missing. Add `{key}:`.")
             else:
                 shown = problem["input"]
@@ -419,5 +425,9 @@ def described() -> Iterator[tuple[str, str, str]]:
     """Yield (section.key, default, description) of every core setting, for the reference."""
     for section, model in (*_MODELS.items(), ("schedules[]", ScheduleEntry)):
         for key, entry in model.model_fields.items():
-            default = "required" if entry.is_required() else repr(entry.get_default(call_default_factory=True))
+            default = (
+                "required"
+                if entry.is_required()
+                else repr(entry.get_default(call_default_factory=True))
+            )
             yield f"{section}.{key}", default, entry.description or ""

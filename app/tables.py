@@ -82,7 +82,8 @@ documents = Table(
     Column("parent_id", String, ForeignKey("documents.id")),
     Column("message_key", String, ForeignKey("messages.key"), index=True),
     Column("revision", Integer, nullable=False, default=1),
-    # received -> read -> matched -> posted | held | filed | rejected | split
+    # received -> read -> matched -> decided -> posted; or held, filed (no invoice),
+    # joined (a second view), rejected, split; bank_file waits for the statements bot
     Column("state", String, nullable=False, index=True),
     Column("kind", String, nullable=False, default="unknown"),
     Column("text", Text, nullable=False, default=""),
@@ -145,6 +146,8 @@ invoices = Table(
     Column("gross_minor", BigInteger),
     Column("data", JSON, nullable=False),
     Column("match", JSON),
+    # How later invoices remember this one; None where it leaves no trace.
+    Column("earlier", JSON),
     Column("decision", String),
     Column("decided_at", String),
     Column("confidence", Float),
@@ -190,7 +193,7 @@ statements = Table(
     Column("opening_date", String),
     Column("closing_date", String),
     Column("entry_count", Integer, nullable=False),
-    # accepted, stopped (broken balance or gap), information (camt.052/.054)
+    # read -> accepted | stopped (broken balance or gap); information (camt.052/.054)
     Column("state", String, nullable=False),
     Column("read_at", String, nullable=False),
 )
@@ -207,10 +210,19 @@ transactions = Table(
     Column("currency", String, nullable=False),
     Column("data", Text, nullable=False),
     Column("statement_id", String, nullable=False),
-    # new -> posted | suggested | open; waits while its account is stopped
+    # waiting (account not proven) -> new -> posted | suggested | open | undone
     Column("state", String, nullable=False, index=True),
     Column("seen_at", String, nullable=False),
     Index("transactions_by_account", "account", "booking_date"),
+)
+
+statement_entries = Table(
+    # Which statement held which transaction; overlapping files share them.
+    "statement_entries",
+    meta,
+    Column("statement_id", String, primary_key=True),
+    Column("transaction_id", String, primary_key=True),
+    Index("statement_entries_by_transaction", "transaction_id"),
 )
 
 matches = Table(
@@ -234,6 +246,8 @@ allocations = Table(
     Column("item_id", String, primary_key=True),
     Column("revision", Integer, nullable=False),
     Column("amount_minor", BigInteger, nullable=False),
+    # What the item is short by for good (discount, charge); signed like the cash.
+    Column("writeoff_minor", BigInteger, nullable=False, default=0),
     Column("currency", String, nullable=False),
     Index("allocations_by_item", "item_id"),
 )
@@ -285,6 +299,8 @@ approvals = Table(
     Column("document_id", String, ForeignKey("documents.id"), primary_key=True),
     Column("revision", Integer, primary_key=True),
     Column("person", String, primary_key=True),
+    # The blocking codes the person saw and released.
+    Column("codes", JSON, nullable=False),
     Column("reason", Text, nullable=False),
     Column("at", String, nullable=False),
 )

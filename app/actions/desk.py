@@ -1,0 +1,143 @@
+"""What people do: approve, reject, correct, replay. Each with a name and a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection, Row, select, update
+
+from app.audit import Entry, record
+from app.office import Office
+from app.store import forget, note, open_findings, set_state, upsert, write_fields
+from app.tables import approvals, documents, findings, order_allocations
+from records.documents import Field
+from records.failures import KnownFailure
+from records.vocabulary import FIELDS
+
+
+class Refused(KnownFailure):
+    """The desk cannot do this; the text says why and what to do instead."""
+
+
+def approve(office: Office, document_id: str, reason: str) -> str:
+    """Release a held document; it is decided again with this release; return its work id.
+
+    What needs two persons waits for the second. The same person twice is one.
+    """
+    with office.database.begin() as tx:
+        row = _held(tx, document_id)
+        codes = sorted({f.code for f in open_findings(tx, "document", document_id) if f.blocks})
+        has_invoice = row.kind not in {"unknown", "other"}
+        if not has_invoice:
+            raise Refused(
+                f"{document_id[:12]} could not be read, so there is nothing to post. "
+                "Enter its values with `nightclerk correct`, or reject it."
+            )
+        revision = row.revision + 1
+        given = {
+            "document_id": document_id,
+            "revision": revision,
+            "person": office.actor,
+            "codes": codes,
+            "reason": reason,
+            "at": office.now(),
+        }
+        upsert(tx, approvals, [given])
+        set_state(tx, office, document_id, "read", revision=revision)
+        _audit(tx, office, "approve", document_id, {"codes": codes, "reason": reason})
+    return f"{document_id}@{revision}"
+
+
+def reject(office: Office, document_id: str, reason: str) -> None:
+    """Close a held document without posting; what it claimed of orders is free again."""
+    with office.database.begin() as tx:
+        _held(tx, document_id)
+        forget(tx, order_allocations, "document_id", document_id)
+        tx.execute(
+            update(findings)
+            .where(findings.c.subject_kind == "document", findings.c.subject == document_id)
+            .where(findings.c.closed_at.is_(None))
+            .values(closed_at=office.now(), closed_by=office.actor)
+        )
+        set_state(tx, office, document_id, "rejected")
+        _audit(tx, office, "reject", document_id, {"reason": reason})
+
+
+def correct(office: Office, document_id: str, values: Mapping[str, str], reason: str) -> str:
+    """Enter or change values of a held document; it is matched again; return its work id.
+
+    Names are those of the vocabulary; a line's value is `NAME:LINE`. An empty
+    value removes what was read.
+    """
+    given = [_field(office, name, value, reason) for name, value in values.items()]
+    with office.database.begin() as tx:
+        row = _held(tx, document_id)
+        revision = row.revision + 1
+        write_fields(tx, office, document_id, revision, given)
+        kind = "invoice" if row.kind in {"unknown", "other", "receipt"} else row.kind
+        kind = values.get("document_kind", kind)
+        note(tx, office, "document", document_id, "read", ())
+        note(tx, office, "document", document_id, "decide", ())
+        set_state(tx, office, document_id, "read", revision=revision, kind=kind)
+        _audit(tx, office, "correct", document_id, {"values": dict(values), "reason": reason})
+    return f"{document_id}@{revision}"
+
+
+def _field(office: Office, name: str, value: str, reason: str) -> Field:
+    base, _, line = name.partition(":")
+    if base not in FIELDS:
+        import difflib
+
+        near = difflib.get_close_matches(base, FIELDS, n=1)
+        hint = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(FIELDS)}."
+        raise Refused(f"there is no field {base!r}. {hint}")
+    if (FIELDS[base].scope != "header") != bool(line):
+        want = "needs a line number, e.g. quantity:2" if not line else "takes no line number"
+        raise Refused(f"{base} {want}.")
+    return Field(
+        name=base,
+        value=value,
+        text=value,
+        line=int(line) if line else None,
+        by=office.actor,
+        why=reason,
+    )
+
+
+def replay(office: Office, document_id: str, reason: str) -> str:
+    """Read a document again from its bytes, as if it came in tonight; return its work id.
+
+    A posted document is refused: what is in the books is corrected there.
+    """
+    with office.database.begin() as tx:
+        row = _row(tx, document_id)
+        if row.state in {"posted", "decided"}:
+            raise Refused(
+                f"{document_id[:12]} is posted. Cancel it in the books; it is not read again."
+            )
+        forget(tx, order_allocations, "document_id", document_id)
+        revision = row.revision + 1
+        set_state(tx, office, document_id, "received", revision=revision)
+        _audit(tx, office, "replay", document_id, {"reason": reason})
+    return f"{document_id}@{revision}"
+
+
+def _row(tx: Connection, document_id: str) -> Row[Any]:
+    row = tx.execute(select(documents).where(documents.c.id == document_id)).first()
+    if row is None:
+        raise Refused(f"there is no document {document_id}. `nightclerk show` lists them.")
+    return row
+
+
+def _held(tx: Connection, document_id: str) -> Row[Any]:
+    row = _row(tx, document_id)
+    if row.state != "held":
+        raise Refused(f"{document_id[:12]} is {row.state}, not held; there is nothing to decide.")
+    return row
+
+
+def _audit(
+    tx: Connection, office: Office, action: str, subject: str, evidence: dict[str, Any]
+) -> None:
+    record(tx, office, [Entry(action=action, subject=subject, evidence=evidence)])

@@ -1,0 +1,458 @@
+"""An invoice's four steps forward: extract, match, decide, deliver. None back.
+
+A hold ends the run; a person's action starts a fresh revision. Every step
+looks at the document's state first, so that repeating it changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from decimal import Decimal
+
+from sqlalchemy import Connection, Row, select, update
+
+from app.audit import Entry, record
+from app.codec import plain, unplain
+from app.isolation import Crashed, IsolationFailure, Limits, OutOfMemory, TookTooLong
+from app.ledger import exception_posting, invoice_posting
+from app.masterdata import every
+from app.office import Office
+from app.store import (
+    document,
+    forget,
+    lock,
+    note,
+    open_findings,
+    read_fields,
+    set_state,
+    upsert,
+    write_fields,
+    write_posting,
+)
+from app.tables import approvals, documents, invoices, messages, order_allocations
+from extractors.reading import ReadOptions, read
+from matching.checks import check_invoice
+from matching.duplicates import EarlierInvoice
+from matching.policy import Hold, Join, Post, Verdict, decide
+from matching.purchases import PurchaseBooks, match_invoice
+from matching.purchases.books import as_earlier
+from matching.vendors import VendorDirectory
+from records.documents import Document, Kind, Message, Reading
+from records.findings import Finding, finding
+from records.invoices import Invoice, ReceivedInvoice, assemble
+from records.matches import InvoiceMatch, OrderAllocation
+from records.money import Money
+from records.purchasing import Contract, OrderLine, ReceiptLine, UnitConversion, Vendor
+
+#: Kinds that may be posted; everything else is filed, or held when nobody can tell.
+POSTABLE = frozenset(
+    {Kind.INVOICE, Kind.CREDIT_NOTE, Kind.CORRECTED_INVOICE, Kind.SELF_BILLED_INVOICE}
+)
+#: How much of a document's text the database keeps, for search.
+_TEXT = 20_000
+
+
+def split_work(work: str) -> tuple[str, int]:
+    """Return document id and revision of a work id (`document@revision`)."""
+    document_id, _, revision = work.rpartition("@")
+    return document_id, int(revision)
+
+
+def extract(office: Office, work: str) -> list[str]:
+    """Read a document in the isolated process; return the work that goes on from here.
+
+    That is the work itself for one invoice, one work per invoice where a file
+    holds several, and nothing where there is nothing to post.
+    """
+    document_id, revision = split_work(work)
+    with office.database.begin() as tx:
+        row = _row(tx, document_id)
+        if row.state != "received" or row.revision != revision:
+            return _onward(tx, row, revision)
+        given = document(tx, document_id)
+    readings = _read(office, given)
+    with office.database.begin() as tx:
+        if _row(tx, document_id).state == "received":
+            _keep(tx, office, given, revision, readings)
+        return _onward(tx, _row(tx, document_id), revision)
+
+
+def _row(tx: Connection, document_id: str) -> Row[Any]:
+    return tx.execute(select(documents).where(documents.c.id == document_id)).one()
+
+
+def _onward(tx: Connection, row: Row[Any], revision: int) -> list[str]:
+    if row.state == "split":
+        parts = select(documents.c.id, documents.c.revision).where(
+            documents.c.parent_id == row.id
+        )
+        return [f"{p.id}@{p.revision}" for p in tx.execute(parts.order_by(documents.c.first_page))]
+    if row.revision == revision and row.state in {"read", "matched", "decided"}:
+        return [f"{row.id}@{revision}"]
+    return []
+
+
+def _read(office: Office, given: Document) -> list[Reading]:
+    settings = office.settings
+    options = ReadOptions(
+        ocr=settings.reading.ocr,
+        own_names=tuple(n for n in (settings.company.name, *settings.company.names) if n),
+        own_vat_ids=settings.company.vat_ids,
+    )
+    limits = Limits(
+        timeout_seconds=settings.limits.seconds,
+        cpu_seconds=int(settings.limits.seconds) + 1,
+        memory_bytes=settings.limits.memory_mb << 20,
+    )
+    codes = {TookTooLong: "took_too_long", OutOfMemory: "out_of_memory", Crashed: "reader_crashed"}
+    try:
+        return office.box.run(read, given, options, limits=limits)
+    except IsolationFailure as failure:
+        problem = finding(codes[type(failure)], where=given.name, actual=str(failure))
+        return [Reading(kind=Kind.UNKNOWN, findings=(problem,))]
+
+
+def _keep(
+    tx: Connection, office: Office, given: Document, revision: int, readings: Sequence[Reading]
+) -> None:
+    if len(readings) == 1:
+        _keep_one(tx, office, given.id, revision, readings[0])
+        return
+    now = office.now()
+    parent = _row(tx, given.id)
+    for number, reading in enumerate(readings, 1):
+        first, last = reading.pages or (None, None)
+        part = f"{given.id}#{first}-{last}" if first else f"{given.id}#{number}"
+        row = {
+            **{c.name: getattr(parent, c.name) for c in documents.columns},
+            "id": part,
+            "first_page": first,
+            "last_page": last,
+            "parent_id": given.id,
+            "revision": 1,
+            "seen_at": now,
+            "changed_at": now,
+        }
+        upsert(tx, documents, [row])
+        _keep_one(tx, office, part, 1, reading)
+    note(tx, office, "document", given.id, "read", [finding("several_invoices", where=given.name)])
+    set_state(tx, office, given.id, "split")
+    _audit(tx, office, "split", given.id, {"parts": len(readings)})
+
+
+def _keep_one(
+    tx: Connection, office: Office, document_id: str, revision: int, reading: Reading
+) -> None:
+    found = list(reading.findings)
+    blocked = any(f.blocks for f in found)
+    if reading.kind is Kind.BANK_STATEMENT:
+        state = "bank_file"
+    elif reading.kind in POSTABLE or (blocked and reading.fields):
+        state = "read"
+    elif blocked:
+        state = "held"
+    elif reading.kind in {Kind.RECEIPT, Kind.UNKNOWN} and reading.fields:
+        found.append(finding("kind_unclear", where=reading.kind.value))
+        state = "held"
+    else:
+        found.append(finding("not_an_invoice", where=reading.kind.value.replace("_", " ")))
+        state = "filed"
+    write_fields(tx, office, document_id, revision, reading.fields)
+    note(tx, office, "document", document_id, "read", found)
+    set_state(
+        tx, office, document_id, state, kind=reading.kind.value, text=reading.text[:_TEXT]
+    )
+    evidence = {
+        "kind": reading.kind.value,
+        "state": state,
+        "fields": {f.name: f.value for f in reading.fields if f.line is None},
+        "by": sorted({f.by for f in reading.fields}),
+        "findings": [str(f) for f in found],
+    }
+    _audit(tx, office, "read", document_id, evidence)
+    if state == "held":
+        _write_exceptions(tx, office, document_id, revision)
+
+
+def match(office: Office, work: str) -> str:
+    """Match one invoice against vendor, orders, receipts and earlier invoices.
+
+    One transaction, and one at a time over all workers: the quantities it
+    claims cannot be claimed twice.
+    """
+    document_id, revision = split_work(work)
+    with office.database.begin() as tx:
+        lock(tx, "purchases")
+        row = _row(tx, document_id)
+        if row.state != "read" or row.revision != revision:
+            return str(row.state)
+        fields = read_fields(tx, document_id)
+        invoice, problems = assemble(fields)
+        message = _message(tx, row.message_key)
+        books = _slice(tx, invoice, document_id, message)
+        policy = office.settings.matching
+        result = match_invoice(
+            document_id,
+            invoice,
+            books,
+            policy,
+            message_key=row.message_key,
+        )
+        vendor = next((v for v in every(tx, Vendor) if v.id == result.vendor_id), None)
+        found = [
+            *problems,
+            *check_invoice(invoice, policy, vendor=vendor, received_on=office.today()),
+            *_sender_findings(office, message, vendor, tx),
+        ]
+        known = {(f.code, f.where) for f in result.findings}
+        found = [*result.findings, *(f for f in found if (f.code, f.where) not in known)]
+        earlier = books.consume(document_id, invoice, result, message_key=row.message_key)
+        _save(tx, office, document_id, invoice, result, earlier)
+        note(tx, office, "document", document_id, "match", found)
+        set_state(tx, office, document_id, "matched")
+        _audit(tx, office, "match", document_id, _evidence(result))
+    return "matched"
+
+
+def _message(tx: Connection, key: str | None) -> Message | None:
+    if key is None:
+        return None
+    data = tx.execute(select(messages.c.data).where(messages.c.key == key)).scalar()
+    return None if data is None else unplain(Message, data)
+
+
+def _slice(
+    tx: Connection, invoice: Invoice, document_id: str, message: Message | None
+) -> PurchaseBooks:
+    """Gather what concerns this invoice's vendor, and the orders it names."""
+    vendors = list(every(tx, Vendor))
+    found = VendorDirectory(vendors).identify(
+        invoice.seller, invoice.ibans, sender=message.sender if message else None
+    )
+    members = [v.id for v in found.group.members] if found.group else []
+    members += [v.id for group in found.candidates for v in group.members]
+    lines = [line for vendor_id in dict.fromkeys(members) for line in every(tx, OrderLine, vendor_id)]
+    orders = {line.order_id for line in lines}
+    billed = tx.execute(
+        select(order_allocations).where(
+            order_allocations.c.order_id.in_(orders),
+            order_allocations.c.document_id != document_id,
+        )
+    )
+    remembered = tx.execute(
+        select(invoices.c.earlier)
+        .join(documents, documents.c.id == invoices.c.document_id)
+        .where(invoices.c.vendor_id.in_(members), invoices.c.document_id != document_id)
+        .where(documents.c.state != "rejected", invoices.c.earlier.is_not(None))
+    ).scalars()
+    earlier = [unplain(EarlierInvoice, data) for data in remembered if data]
+    earlier += _booked_elsewhere(tx, vendors, set(members))
+    return PurchaseBooks(
+        vendors=vendors,
+        order_lines=lines,
+        receipts=[r for order in orders for r in every(tx, ReceiptLine, order)],
+        conversions=every(tx, UnitConversion),
+        contracts=every(tx, Contract),
+        billed=[
+            OrderAllocation(
+                invoice_line=b.invoice_line,
+                order_id=b.order_id,
+                order_line=b.order_line,
+                quantity=Decimal(b.quantity),
+                amount=Decimal(b.amount),
+            )
+            for b in billed
+        ],
+        earlier=earlier,
+    )
+
+
+def _save(
+    tx: Connection,
+    office: Office,
+    document_id: str,
+    invoice: Invoice,
+    result: InvoiceMatch,
+    earlier: EarlierInvoice | None,
+) -> None:
+    gross = invoice.gross_total
+    row = {
+        "document_id": document_id,
+        "number": invoice.number,
+        "vendor_id": result.vendor_id,
+        "issue_date": invoice.issue_date.isoformat() if invoice.issue_date else None,
+        "received_on": office.today().isoformat(),
+        "type_code": invoice.type_code,
+        "currency": invoice.currency,
+        "gross_minor": _minor(gross, invoice.currency),
+        "data": plain(invoice),
+        "match": plain(result),
+        "earlier": plain(earlier) if earlier else None,
+        "confidence": result.confidence,
+    }
+    upsert(tx, invoices, [row], replace=True)
+    forget(tx, order_allocations, "document_id", document_id)
+    merged: dict[tuple[int, str, int], OrderAllocation] = {}
+    for one in result.allocations:
+        merged[(one.invoice_line, one.order_id, one.order_line)] = one
+    upsert(
+        tx,
+        order_allocations,
+        [
+            {
+                "document_id": document_id,
+                "invoice_line": one.invoice_line,
+                "order_id": one.order_id,
+                "order_line": one.order_line,
+                "quantity": str(one.quantity),
+                "amount": str(one.amount),
+            }
+            for one in merged.values()
+        ],
+    )
+
+
+def settle(office: Office, work: str, target: str) -> str:
+    """Decide one matched invoice: `post`, `hold` or `join`; write the outbox beside it."""
+    document_id, revision = split_work(work)
+    with office.database.begin() as tx:
+        lock(tx, "purchases")
+        row = _row(tx, document_id)
+        if row.revision != revision or row.state != "matched":
+            return "post" if row.state == "decided" else str(row.state)
+        kept = tx.execute(select(invoices).where(invoices.c.document_id == document_id)).one()
+        invoice = unplain(Invoice, kept.data)
+        result = unplain(InvoiceMatch, kept.match)
+        open_ = open_findings(tx, "document", document_id)
+        if isinstance(verdict, Hold):
+            verdict = _released(tx, document_id, revision, verdict, invoice)
+        return _carry_out(tx, office, row, invoice, result, verdict, target)
+
+
+#: What one person alone may not release (four eyes).
+TWO_PERSONS = frozenset({"needs_second_person", "bank_details_changed", "bank_details_cooling"})
+
+
+def _released(
+    tx: Connection, document_id: str, revision: int, verdict: Hold, invoice: Invoice
+) -> Verdict:
+    """Return the verdict after what people released; codes that need two wait for two."""
+    query = select(approvals.c.person, approvals.c.codes).where(
+        approvals.c.document_id == document_id
+    )
+    by_code: dict[str, set[str]] = {}
+    for person, codes in tx.execute(query):
+        for code in codes:
+            by_code.setdefault(code, set()).add(person)
+    left = tuple(
+        f
+        for f in verdict.findings
+        if len(by_code.get(f.code, ())) < (2 if f.code in TWO_PERSONS else 1)
+    )
+    if left or not by_code:
+        return Hold(findings=left or verdict.findings, reasons=verdict.reasons)
+    if invoice.gross_total is None or invoice.currency is None or invoice.number is None:
+        gap = finding("missing_field", message="Number, currency and gross are needed to post")
+        return Hold(findings=(gap,), reasons=(str(gap),))
+    people = sorted({person for persons in by_code.values() for person in persons})
+    return Post(reasons=(f"released by {', '.join(people)}",))
+
+
+def _carry_out(
+    tx: Connection,
+    office: Office,
+    row: Row[Any],
+    invoice: Invoice,
+    result: InvoiceMatch,
+    verdict: Verdict,
+    target: str,
+) -> str:
+    document_id, revision, origin = row.id, row.revision, row.origin
+    states = {Post: ("post", "decided"), Hold: ("hold", "held"), Join: ("join", "joined")}
+    outcome, state = states[type(verdict)]
+    if isinstance(verdict, Post):
+        accounts = office.settings.ledger
+        posting = invoice_posting(target, document_id, revision, invoice, result, accounts, origin)
+        write_posting(tx, office, [posting])
+    elif isinstance(verdict, Hold):
+        # Findings of the decision itself (limits, confidence) are kept beside the others.
+        known = {(f.code, f.where) for f in open_findings(tx, "document", document_id)}
+        late = [f for f in verdict.findings if (f.code, f.where) not in known]
+        note(tx, office, "document", document_id, "decide", late)
+        _write_exceptions(tx, office, document_id, revision, target)
+    set_state(tx, office, document_id, state)
+    tx.execute(
+        update(invoices)
+        .where(invoices.c.document_id == document_id)
+        .values(decision=outcome, decided_at=office.now())
+    )
+    _audit(tx, office, outcome, document_id, {"reasons": list(verdict.reasons)})
+    return outcome
+
+
+def _write_exceptions(
+    tx: Connection, office: Office, document_id: str, revision: int, target: str | None = None
+) -> None:
+    target = target or _target(office)
+    if target is None:
+        return
+    row = _row(tx, document_id)
+    kept = tx.execute(select(invoices.c.number).where(invoices.c.document_id == document_id))
+    number = kept.scalar()
+    subject = f"{row.kind.replace('_', ' ')} {number or row.name or document_id[:12]}"
+    found = open_findings(tx, "document", document_id)
+    posting = exception_posting(target, document_id, revision, subject, found, row.origin)
+    write_posting(tx, office, [posting])
+
+
+def _target(office: Office) -> str | None:
+    bot = office.settings.bots.get("invoices")
+    return None if bot is None else str(bot.post_to)
+
+
+def _booked_elsewhere(
+    tx: Connection, vendors: Sequence[Vendor], members: set[str]
+) -> list[EarlierInvoice]:
+    """Return what other systems booked for this vendor: a second posting would be a duplicate."""
+    directory = VendorDirectory(vendors)
+    found = []
+    for received in every(tx, ReceivedInvoice):
+        known = directory.identify(received.invoice.seller, received.invoice.ibans)
+        if known.group and members & {v.id for v in known.group.members}:
+            result = InvoiceMatch(
+                invoice_id=received.id, status="matched", vendor_id=known.group.id
+            )
+            found.append(as_earlier(received.id, received.invoice, result))
+    return found
+
+
+def _sender_findings(
+    office: Office, message: Message | None, vendor: Vendor | None, tx: Connection
+) -> list[Finding]:
+    return []
+
+
+def _evidence(result: InvoiceMatch) -> dict[str, Any]:
+    return {
+        "status": result.status,
+        "vendor": result.vendor_id,
+        "orders": sorted({f"{a.order_id}/{a.order_line}" for a in result.allocations}),
+        "confidence": round(result.confidence, 6),
+        "reasons": list(result.reasons),
+        "findings": [str(f) for f in result.findings],
+        "duplicate_of": result.duplicate_of,
+    }
+
+
+def _audit(
+    tx: Connection, office: Office, action: str, subject: str, evidence: dict[str, Any]
+) -> None:
+    record(tx, office, [Entry(action=action, subject=subject, evidence=evidence)])
+
+
+def _minor(amount: Decimal | None, currency: str | None) -> int | None:
+    if amount is None or currency is None:
+        return None
+    return Money(amount, currency).rounded().minor

@@ -1,0 +1,106 @@
+"""Which kinds of record the office's systems give us, and how each is keyed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, select
+
+from app.codec import dump, load
+from app.office import Office
+from app.store import upsert
+from app.tables import records
+from records.banking import (
+    CardSettlement,
+    FxRate,
+    OpenItem,
+    OwnAccount,
+    PaymentRun,
+    PaymentRunItem,
+    PayrollRun,
+)
+from records.invoices import ReceivedInvoice
+from records.purchasing import (
+    Contract,
+    Customer,
+    OrderLine,
+    ReceiptLine,
+    UnitConversion,
+    Vendor,
+)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """How one kind is kept: its name in the table, its id, and the party it is found by."""
+
+    kind: str
+    id: Callable[[Any], str]
+    party: Callable[[Any], str | None] = lambda _: None
+
+
+KINDS: dict[type[Any], Keeping] = {
+    Vendor: Keeping("vendor", lambda r: r.id),
+    Customer: Keeping("customer", lambda r: r.id),
+    OwnAccount: Keeping("own_account", lambda r: r.id),
+    OrderLine: Keeping(
+        "order_line", lambda r: f"{r.order_id}/{r.line}/{r.revision}", lambda r: r.vendor_id
+    ),
+    ReceiptLine: Keeping(
+        "receipt", lambda r: f"{r.receipt_id}/{r.order_id}/{r.order_line}", lambda r: r.order_id
+    ),
+    UnitConversion: Keeping(
+        "conversion", lambda r: f"{r.article_number or '*'}/{r.from_unit}/{r.to_unit}"
+    ),
+    Contract: Keeping("contract", lambda r: r.id),
+    OpenItem: Keeping("open_item", lambda r: r.id, lambda r: r.party_id),
+    PaymentRun: Keeping("payment_run", lambda r: r.id),
+    PaymentRunItem: Keeping("payment_run_item", lambda r: f"{r.run_id}/{r.end_to_end_id}/{r.item_id}"),
+    CardSettlement: Keeping("card_settlement", lambda r: r.id),
+    PayrollRun: Keeping("payroll_run", lambda r: r.id),
+    FxRate: Keeping("fx_rate", lambda r: f"{r.date}/{r.currency}"),
+    ReceivedInvoice: Keeping("received_invoice", lambda r: r.id),
+}
+
+
+def save(tx: Connection, office: Office, source: str, given: Iterable[object]) -> Counter[str]:
+    """Insert or update records of a source; return how many of each kind were written.
+
+    Two rows of one batch with the same id (two receipts of one order line on
+    one slip) are told apart by their order of appearance.
+    """
+    now = office.now()
+    rows: dict[tuple[str, str], dict[str, Any]] = {}
+    seen: Counter[tuple[str, str]] = Counter()
+    for item in given:
+        keeping = KINDS[type(item)]
+        key = (keeping.kind, keeping.id(item))
+        seen[key] += 1
+        if seen[key] > 1:
+            key = (key[0], f"{key[1]}#{seen[key]}")
+        rows[key] = {
+            "kind": key[0],
+            "id": key[1],
+            "party": keeping.party(item),
+            "data": dump(item),
+            "version": 1,
+            "source": source,
+            "changed_at": now,
+        }
+    upsert(tx, records, list(rows.values()), replace=True)
+    return Counter(kind for kind, _ in rows)
+
+
+def every(tx: Connection, kind: type[T], party: str | None = None) -> Iterator[T]:
+    """Yield all records of a kind, or those of one party, in the order they came."""
+    keeping = KINDS[kind]
+    query = select(records.c.data).where(records.c.kind == keeping.kind)
+    if party is not None:
+        query = query.where(records.c.party == party)
+    for row in tx.execute(query.order_by(records.c.id)):
+        yield load(kind, row.data)

@@ -1,0 +1,308 @@
+"""Every list anyone can see: read-only, as frozen rows."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection, func, or_, select
+
+from app.codec import load
+from app.store import as_finding
+from app.tables import (
+    documents,
+    findings,
+    invoices,
+    matches,
+    messages,
+    postings,
+    statements,
+    transactions,
+)
+from records.banking import BankTransaction
+from records.findings import Finding
+from records.matches import Match
+from records.money import Money
+
+#: What the states of a document mean to the office.
+OUTCOMES = {
+    "received": "waiting",
+    "read": "waiting",
+    "matched": "waiting",
+    "decided": "waiting for delivery",
+    "posted": "posted",
+    "held": "held",
+    "filed": "filed, not an invoice",
+    "joined": "joined to the same invoice",
+    "rejected": "rejected by a person",
+    "split": "split into its invoices",
+    "bank_file": "waiting",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentRow:
+    """One document as the office sees it."""
+
+    id: str
+    state: str
+    kind: str
+    name: str
+    origin: str
+    sender: str
+    subject: str
+    number: str | None
+    vendor_id: str | None
+    vendor_name: str | None
+    issue_date: str | None
+    gross: Money | None
+    seen_at: datetime
+    changed_at: datetime
+    confidence: float | None
+    findings: tuple[Finding, ...]
+
+    @property
+    def title(self) -> str:
+        """Return a short name for people: number and vendor, else the file's name."""
+        if self.number:
+            return f"{self.number} of {self.vendor_name or self.sender or 'an unknown vendor'}"
+        return self.name or self.subject or self.id[:12]
+
+
+def document_rows(
+    tx: Connection, states: tuple[str, ...] | None = None, since: str | None = None
+) -> list[DocumentRow]:
+    """Return documents in these states (None: all), changed at or after `since`, oldest first."""
+    query = (
+        select(documents, invoices.c.number, invoices.c.vendor_id, invoices.c.issue_date)
+        .add_columns(invoices.c.currency, invoices.c.gross_minor, invoices.c.confidence)
+        .add_columns(invoices.c.data.label("invoice"), messages.c.sender, messages.c.subject)
+        .outerjoin(invoices, invoices.c.document_id == documents.c.id)
+        .outerjoin(messages, messages.c.key == documents.c.message_key)
+        .order_by(documents.c.seen_at, documents.c.id)
+    )
+    if states is not None:
+        query = query.where(documents.c.state.in_(states))
+    if since is not None:
+        query = query.where(documents.c.changed_at >= since)
+    rows = tx.execute(query).all()
+    found = _findings(tx, "document")
+    return [
+        DocumentRow(
+            id=row.id,
+            state=row.state,
+            kind=row.kind,
+            name=row.name,
+            origin=row.origin,
+            sender=row.sender or "",
+            subject=row.subject or "",
+            number=row.number,
+            vendor_id=row.vendor_id,
+            vendor_name=((row.invoice or {}).get("seller") or {}).get("name"),
+            issue_date=row.issue_date,
+            gross=_money(row.gross_minor, row.currency),
+            seen_at=datetime.fromisoformat(row.seen_at),
+            changed_at=datetime.fromisoformat(row.changed_at),
+            confidence=row.confidence,
+            findings=tuple(found.get(row.id, ())),
+        )
+        for row in rows
+    ]
+
+
+def _money(minor: int | None, currency: str | None) -> Money | None:
+    return None if minor is None or currency is None else Money.of_minor(minor, currency)
+
+
+def _findings(tx: Connection, subject_kind: str) -> dict[str, list[Finding]]:
+    query = (
+        select(findings)
+        .where(findings.c.subject_kind == subject_kind, findings.c.closed_at.is_(None))
+        .order_by(findings.c.id)
+    )
+    found: dict[str, list[Finding]] = {}
+    for row in tx.execute(query):
+        found.setdefault(row.subject, []).append(as_finding(row))
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageRow:
+    """One message and what became of it."""
+
+    key: str
+    sender: str
+    subject: str
+    received_at: datetime
+    outcome: str
+    reason: str
+    findings: tuple[Finding, ...]
+
+
+def message_rows(tx: Connection) -> list[MessageRow]:
+    """Return every message with its outcome, documents' outcomes included, oldest first."""
+    states: dict[str, Counter[str]] = {}
+    for row in tx.execute(
+        select(documents.c.message_key, documents.c.state, func.count())
+        .where(documents.c.message_key.is_not(None), documents.c.state != "split")
+        .group_by(documents.c.message_key, documents.c.state)
+    ):
+        states.setdefault(row[0], Counter())[row[1]] += row[2]
+    found = _findings(tx, "message")
+    rows = []
+    for row in tx.execute(select(messages).order_by(messages.c.received_at, messages.c.key)):
+        outcome, reason = _outcome(row, states.get(row.key, Counter()))
+        rows.append(
+            MessageRow(
+                key=row.key,
+                sender=row.sender,
+                subject=row.subject,
+                received_at=datetime.fromisoformat(row.received_at),
+                outcome=outcome,
+                reason=reason,
+                findings=tuple(found.get(row.key, ())),
+            )
+        )
+    return rows
+
+
+#: The outcome of a message is the most urgent among its documents'.
+_URGENCY = ("held", "received", "read", "matched", "decided", "posted", "rejected", "joined")
+
+
+def _outcome(row: Any, states: Counter[str]) -> tuple[str, str]:
+    if row.outcome != "documents":
+        return row.outcome.replace("_", " "), row.outcome_reason
+    detail = ", ".join(f"{n} {OUTCOMES.get(s, s)}" for s, n in sorted(states.items()))
+    for state in _URGENCY:
+        if states[state]:
+            return OUTCOMES[state], detail
+    return "filed", detail
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BankRow:
+    """One bank movement with its latest match."""
+
+    id: str
+    transaction: BankTransaction
+    state: str
+    match: Match | None
+    revision: int
+
+
+def bank_rows(tx: Connection, states: tuple[str, ...] | None = None) -> list[BankRow]:
+    """Return bank movements in these states (None: all) with their newest match."""
+    newest = (
+        select(matches.c.transaction_id, func.max(matches.c.revision).label("revision"))
+        .group_by(matches.c.transaction_id)
+        .subquery()
+    )
+    query = (
+        select(transactions.c.id, transactions.c.data, transactions.c.state)
+        .add_columns(matches.c.data.label("match"), matches.c.revision, matches.c.undone_at)
+        .outerjoin(newest, newest.c.transaction_id == transactions.c.id)
+        .outerjoin(
+            matches,
+            (matches.c.transaction_id == newest.c.transaction_id)
+            & (matches.c.revision == newest.c.revision),
+        )
+        .order_by(transactions.c.booking_date, transactions.c.id)
+    )
+    if states is not None:
+        query = query.where(transactions.c.state.in_(states))
+    return [
+        BankRow(
+            id=row.id,
+            transaction=load(BankTransaction, row.data),
+            state=row.state,
+            match=None if row.match is None or row.undone_at else load(Match, row.match),
+            revision=row.revision or 0,
+        )
+        for row in tx.execute(query)
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completeness:
+    """The nightly proof: what came in equals what was accounted for, by outcome."""
+
+    messages: int
+    messages_by_outcome: dict[str, int]
+    documents: int
+    documents_by_outcome: dict[str, int]
+    bank_lines: int
+    bank_lines_by_outcome: dict[str, int]
+    postings_by_state: dict[str, int]
+    bank_files_lines: int
+
+    @property
+    def is_complete(self) -> bool:
+        """Say whether every message, document and bank line has exactly one outcome."""
+        return (
+            sum(self.messages_by_outcome.values()) == self.messages
+            and sum(self.documents_by_outcome.values()) == self.documents
+            and sum(self.bank_lines_by_outcome.values()) == self.bank_lines
+        )
+
+
+def completeness(tx: Connection) -> Completeness:
+    """Count everything that ever came in, and every outcome, independently of each other."""
+
+    def count(table: Any, *where: Any) -> int:
+        return int(tx.execute(select(func.count()).select_from(table).where(*where)).scalar_one())
+
+    def by(column: Any, *where: Any) -> dict[str, int]:
+        rows = tx.execute(select(column, func.count()).where(*where).group_by(column))
+        return {str(key): int(n) for key, n in rows}
+
+    held = Counter(row.outcome for row in message_rows(tx))
+    states: Counter[str] = Counter()
+    for state, n in by(documents.c.state).items():
+        states[OUTCOMES.get(state, state)] += n
+    return Completeness(
+        messages=count(messages),
+        messages_by_outcome=dict(held),
+        documents=count(documents),
+        documents_by_outcome=dict(states),
+        bank_lines=count(transactions),
+        bank_lines_by_outcome=by(transactions.c.state),
+        postings_by_state=by(postings.c.state),
+        bank_files_lines=int(
+            tx.execute(select(func.coalesce(func.sum(statements.c.entry_count), 0))).scalar_one()
+        ),
+    )
+
+
+def find_subject(tx: Connection, text: str) -> list[str]:
+    """Return the ids of documents and bank lines that `text` may mean.
+
+    A full id, the beginning of a document's id, an invoice number, or a bank
+    reference; exact matches first, at most ten.
+    """
+    exact = [
+        *tx.execute(select(documents.c.id).where(documents.c.id == text)).scalars(),
+        *tx.execute(select(transactions.c.id).where(transactions.c.id == text)).scalars(),
+    ]
+    if exact:
+        return exact
+    begins = documents.c.id.startswith(text, autoescape=True) if len(text) >= 4 else None
+    query = select(documents.c.id).outerjoin(invoices, invoices.c.document_id == documents.c.id)
+    by_number = invoices.c.number == text
+    query = query.where(by_number if begins is None else or_(by_number, begins))
+    found = list(tx.execute(query.limit(10)).scalars())
+    by_reference = select(transactions.c.id).where(transactions.c.bank_reference == text)
+    return [*found, *tx.execute(by_reference.limit(10)).scalars()]
+
+
+def age_days(since: datetime, today: date) -> int:
+    """Return whole days between a time and a date."""
+    return (today - since.date()).days
+
+
+def percent(part: int, whole: int) -> Decimal | None:
+    """Return part of whole in per cent with one decimal; None of nothing."""
+    return None if whole == 0 else (Decimal(part) * 100 / whole).quantize(Decimal("0.1"))

@@ -1,0 +1,263 @@
+"""The morning report: what an accountant reads at eight, as HTML, text and XLSX.
+
+`Morning` is everything it says; the three renderings say the same.
+"""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime
+
+import xlsxwriter
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from sqlalchemy import Connection, select
+
+from app.queries import (
+    BankRow,
+    Completeness,
+    DocumentRow,
+    MessageRow,
+    age_days,
+    bank_rows,
+    completeness,
+    document_rows,
+    message_rows,
+    percent,
+)
+from app.store import as_finding
+from app.tables import findings
+from records.findings import Finding
+
+#: Rows of a list shown in the mail; the workbook holds all of them.
+SHOWN = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Morning:
+    """Everything one report says. `since` is the time of the report before, None the first."""
+
+    company: str
+    at: datetime
+    since: datetime | None
+    posted: tuple[DocumentRow, ...]
+    held: tuple[DocumentRow, ...]
+    filed: tuple[DocumentRow, ...]
+    messages: tuple[MessageRow, ...]
+    bank_open: tuple[BankRow, ...]
+    bank_posted: int
+    troubles: tuple[tuple[str, Finding], ...]
+    complete: Completeness
+    owners: Mapping[str, str]
+
+    @property
+    def straight_through(self) -> Decimal | None:
+        """Return posted in per cent of all invoices decided since the last report."""
+        return percent(len(self.posted), len(self.posted) + len(self.held))
+
+    @property
+    def today(self) -> date:
+        """Return the report's date in the office's zone."""
+        return self.at.date()
+
+    def owner(self, row: DocumentRow) -> str:
+        """Return who looks after a held document: by its first reason, else the default."""
+        for item in row.findings:
+            if item.blocks and item.code in self.owners:
+                return self.owners[item.code]
+        return self.owners.get("default", "unassigned")
+
+    def age(self, row: DocumentRow) -> int:
+        """Return how many days a document has been here."""
+        return age_days(row.seen_at, self.today)
+
+    @property
+    def headline(self) -> str:
+        """Return the report in one line: the subject of the mail."""
+        parts = [f"{len(self.posted)} posted", f"{len(self.held)} held"]
+        if self.bank_open:
+            parts.append(f"{len(self.bank_open)} bank lines to look at")
+        if self.troubles:
+            parts.append(f"{len(self.troubles)} troubles")
+        return ", ".join(parts)
+
+
+def gather(
+    tx: Connection,
+    *,
+    company: str,
+    at: datetime,
+    since: datetime | None,
+    owners: Mapping[str, str],
+) -> Morning:
+    """Read what the report says from the database. `at` is in the office's zone."""
+    after = since.isoformat() if since else None
+    filed = ("filed", "joined", "rejected")
+    bank_open = bank_rows(tx, ("suggested", "open", "waiting"))
+    troubles = tx.execute(
+        select(findings)
+        .where(findings.c.subject_kind.in_(("account", "source", "posting", "message", "engine")))
+        .where(findings.c.closed_at.is_(None), findings.c.severity != "note")
+        .order_by(findings.c.id)
+    )
+    complete = completeness(tx)
+    return Morning(
+        company=company,
+        at=at,
+        since=since,
+        posted=tuple(r for r in document_rows(tx, ("posted",), after)),
+        held=tuple(document_rows(tx, ("held",))),
+        filed=tuple(r for r in document_rows(tx, filed, after) if r.kind != "bank_statement"),
+        messages=tuple(message_rows(tx)),
+        bank_open=tuple(bank_open),
+        bank_posted=complete.bank_lines_by_outcome.get("posted", 0),
+        troubles=tuple((row.subject, as_finding(row)) for row in troubles),
+        complete=complete,
+        owners=owners,
+    )
+
+
+_TEMPLATES = Environment(
+    loader=PackageLoader("app"),
+    autoescape=lambda name: name is None or name.endswith(".html"),
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+def as_html(morning: Morning) -> str:
+    """Render for a browser or mail program; everything from documents is escaped."""
+    return _TEMPLATES.get_template("report.html").render(m=morning, shown=SHOWN)
+
+
+def as_text(morning: Morning) -> str:
+    """Render as plain text."""
+    return _TEMPLATES.get_template("report.txt").render(m=morning, shown=SHOWN)
+
+
+def as_workbook(morning: Morning) -> bytes:
+    """Render as XLSX: held, posted, bank, messages, proof. Text never becomes a formula."""
+    out = io.BytesIO()
+    options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
+    with xlsxwriter.Workbook(out, options) as book:
+        bold = book.add_format({"bold": True, "bg_color": "#E8EEF4", "bottom": 1})
+        money = book.add_format({"num_format": "#,##0.00"})
+
+        def sheet(name: str, header: list[str], rows: list[list[object]]) -> None:
+            page = book.add_worksheet(name)
+            page.write_row(0, 0, header, bold)
+            for number, row in enumerate(rows, 1):
+                for column, value in enumerate(row):
+                    if isinstance(value, Decimal):
+                        page.write_number(number, column, value, money)
+                    elif isinstance(value, int):
+                        page.write_number(number, column, value)
+                    else:
+                        page.write_string(number, column, "" if value is None else str(value))
+            page.freeze_panes(1, 0)
+            page.autofilter(0, 0, max(len(rows), 1), len(header) - 1)
+            page.set_column(0, len(header) - 1, 18)
+
+        sheet("Held", _HELD, [r for d in morning.held for r in _held_rows(morning, d)])
+        sheet(
+            "Posted",
+            ["Document", "Vendor", "Number", "Date", "Gross", "Currency", "Origin"],
+            [
+                [d.id[:12], d.vendor_name, d.number, d.issue_date]
+                + ([d.gross.amount, d.gross.currency] if d.gross else [None, None])
+                + [d.origin]
+                for d in morning.posted
+            ],
+        )
+        sheet("Bank", _BANK, [_bank_row(b) for b in morning.bank_open])
+        sheet(
+            "Messages",
+            ["Received", "From", "Subject", "Outcome", "Detail", "Key"],
+            [
+                [str(r.received_at), r.sender, r.subject, r.outcome, r.reason, r.key]
+                for r in morning.messages
+            ],
+        )
+        sheet("Proof", ["What", "Outcome", "Count"], _proof_rows(morning.complete))
+    return out.getvalue()
+
+
+_HELD = ["Document", "What", "Owner", "Age (days)", "Reason", "Where", "Found", "Expected"]
+_HELD += ["Actual", "What to do", "Gross", "Currency"]
+_BANK = ["Account", "Booked", "Amount", "Currency", "Counterparty", "Remittance", "State"]
+_BANK += ["Suggestion", "Confidence", "Why", "Rivals"]
+
+
+def _held_rows(morning: Morning, row: DocumentRow) -> list[list[object]]:
+    gross = [row.gross.amount, row.gross.currency] if row.gross else [None, None]
+    reasons = [f for f in row.findings if f.blocks]
+    lead: list[object] = [row.id[:12], row.title, morning.owner(row), morning.age(row)]
+    return [
+        [*lead, f.code, f.where, f.message, f.expected, f.actual, f.remedy, *gross]
+        for f in reasons
+    ]
+
+
+def _bank_row(row: BankRow) -> list[object]:
+    t, match = row.transaction, row.match
+    suggestion = ", ".join(a.item_id for a in match.allocations) if match else ""
+    return [
+        t.account,
+        str(t.booking_date or ""),
+        t.amount.amount,
+        t.amount.currency,
+        t.counterparty_name,
+        " ".join(t.remittance.split()),
+        row.state,
+        suggestion,
+        Decimal(str(round(match.confidence, 3))) if match else None,
+        "; ".join(match.reasons) if match else "",
+        "; ".join(f"{', '.join(r.item_ids)}: {r.why}" for r in match.rejected) if match else "",
+    ]
+
+
+def _proof_rows(complete: Completeness) -> list[list[object]]:
+    rows: list[list[object]] = []
+    for what, total, by in (
+        ("messages", complete.messages, complete.messages_by_outcome),
+        ("documents", complete.documents, complete.documents_by_outcome),
+        ("bank lines", complete.bank_lines, complete.bank_lines_by_outcome),
+    ):
+        rows.append([what, "came in", total])
+        rows += [[what, outcome, n] for outcome, n in sorted(by.items())]
+    return rows
+
+
+def as_mail(
+    morning: Morning, *, sender: str, to: tuple[str, ...], message_id: str
+) -> EmailMessage:
+    """Return the report as a mail: text, HTML beside it, the workbook attached."""
+    mail = EmailMessage(policy=SMTP)
+    mail["Message-ID"] = message_id
+    mail["From"] = sender
+    mail["To"] = ", ".join(to)
+    mail["Date"] = format_datetime(morning.at)
+    mail["Subject"] = f"nightclerk {morning.today}: {morning.headline}"
+    mail["Auto-Submitted"] = "auto-generated"
+    mail.set_content(as_text(morning))
+    mail.add_alternative(as_html(morning), subtype="html")
+    mail.add_attachment(
+        as_workbook(morning),
+        maintype="application",
+        subtype="vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        filename=f"nightclerk-{morning.today}.xlsx",
+    )
+    return mail
+
+
+def reasons_count(morning: Morning) -> list[tuple[str, int]]:
+    """Return the blocking reasons by how often they occur, most first."""
+    counted = Counter(f.code for d in morning.held for f in d.findings if f.blocks)
+    return counted.most_common()
