@@ -14,12 +14,13 @@ from pathlib import Path
 from connectors.banks import bai2, camt, csv_statement, mt940, ofx, qif, workbook
 from connectors.banks._container import Member, members
 from connectors.banks._profile import Columns, Profile
+from connectors.banks._values import NO_CURRENCY
 from records.banking import BankTransaction, Statement
 from records.documents import Document
 from records.findings import Finding, finding
 from records.protocols import StatementReader
 
-__all__ = ["Columns", "Profile", "guess_profile", "read", "reader_for"]
+__all__ = ["NO_CURRENCY", "Columns", "Profile", "guess_profile", "read", "reader_for"]
 
 
 def reader_for(document: Document, profiles: Sequence[Profile] = ()) -> StatementReader | None:

@@ -88,8 +88,11 @@ def entry(draft: Draft, v: Values, parts: list[Values]) -> BankTransaction:
     code = own
     if domain is not None:
         code = "-".join([c for c in (domain, family, subfamily) if c])
-        if v[at.BATCH_ID] is not None or details or (v[at.BATCH_COUNT] or "1").strip() != "1":
-            code += "-B"
+        if subfamily != "SALA" and (v[at.BATCH] is not None or details):
+            # Payroll is a batch by nature and keeps its plain code; a "batch" of one is none.
+            count = v[at.BATCH_COUNT]
+            if details or count is None or count.strip() != "1":
+                code += "-B"
     original: Money | None = None
     if instructed is not None:
         original = _original(instructed, instructed_currency, signed, currency)

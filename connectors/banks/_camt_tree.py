@@ -40,13 +40,14 @@ CONTAINERS = ("Stmt", "Rpt", "Ntfctn")
     CHARGES_CURRENCY,
     INSTRUCTED,
     INSTRUCTED_CURRENCY,
+    BATCH,
     BATCH_ID,
     BATCH_COUNT,
     CHARGE_RECORDS,
     CHARGE_RECORDS_CURRENCY,
     ENTRY_INFO,
-) = range(21)
-TX = 21
+) = range(22)
+TX = 22
 (
     TX_AMOUNT,
     TX_CURRENCY,

@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import Protocol
 
 from records.documents import Document
 from records.findings import Finding, finding
@@ -28,6 +28,10 @@ class Member:
     """One unpacked file. `document.name` is the container's name and the member's."""
 
     document: Document
+
+
+class _Readable(Protocol):
+    def read(self, size: int, /) -> bytes: ...
 
 
 class _Bomb(Exception):
@@ -78,7 +82,7 @@ def _zip(document: Document, folder: Path) -> Iterator[Member | Finding]:
 
 
 def _one(
-    container: Document, name: str, packed: IO[bytes], folder: Path, used: int
+    container: Document, name: str, packed: _Readable, folder: Path, used: int
 ) -> Iterator[Member | Finding]:
     target = folder / "member"
     try:
@@ -106,7 +110,7 @@ def _one(
     target.unlink(missing_ok=True)
 
 
-def _unpack(packed: IO[bytes], target: Path, packed_size: int, used: int) -> int:
+def _unpack(packed: _Readable, target: Path, packed_size: int, used: int) -> int:
     size = 0
     with target.open("wb") as file:
         while block := packed.read(_BLOCK):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 
 from connectors.banks._values import iban
 
@@ -122,7 +123,7 @@ def _unwrap(value: str, separator: str) -> str:
     lines = value.split("\n")
     out = ""
     room = _FIRST_LINES[0] if len(lines[0]) <= _FIRST_LINES[0] else _LINE
-    for line, following in zip(lines, lines[1:], strict=False):
+    for line, following in pairwise(lines):
         out += line
         if len(line) < room and following[:1] != separator and line[-1:] not in ("", separator):
             width = len(out) - max(out.rfind(separator), 0) - 3

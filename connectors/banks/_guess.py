@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 from connectors.banks._cells import amount, date_order, days, decimal_sign
 from connectors.banks._profile import Columns, Profile
@@ -256,9 +257,9 @@ def _dates_inside(cells: list[str]) -> list[str]:
     return found
 
 
-def _is_inverted(name: str, amounts: list[object]) -> bool:
+def _is_inverted(name: str, amounts: list[Decimal]) -> bool:
     """Say whether the name announces a card export with purchases printed positive."""
     if _INVERTED.search(name):
         return True
-    positive = sum(1 for a in amounts if a > 0)  # type: ignore[operator]
+    positive = sum(a > 0 for a in amounts)
     return bool(_CARD.search(name)) and positive * 2 > len(amounts)

@@ -159,6 +159,8 @@ class _Parse:
         for path, slot in at.ENTRY_PATHS.items():
             leaf = ntry.grow(path)
             leaf.slot, leaf.repeated = slot, slot in at.REPEATED
+        for path in ("Btch", "NtryDtls/Btch"):
+            ntry.grow(path).finish = self._finish_batch
         for path in ("TxDtls", "NtryDtls/TxDtls"):
             part = ntry.grow(path)
             part.finish = self._finish_part
@@ -212,6 +214,9 @@ class _Parse:
                 clear()
 
         return start, end
+
+    def _finish_batch(self) -> None:
+        self._values[at.BATCH] = "true"  # Btch may be empty
 
     def _finish_part(self) -> None:
         if len(self._parts) >= _MAX_PARTS:
