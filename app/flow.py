@@ -33,7 +33,8 @@ class Flow(Protocol):
     def each(self, process: Callable[[Any, str], None], ids: Sequence[str]) -> None:
         """Run `process` for every id, each in its own flow, each id once for ever.
 
-        Returns when every one has ended; one that failed stops no other.
+        From a bot's `run` it returns when every one has ended; from within a
+        process it may return before. One that failed stops no other.
         """
         ...
 

@@ -182,7 +182,7 @@ class Engine:
     def _run_workflow(self) -> Callable[[str], None]:
         def run(bot: str) -> None:
             with _reported():
-                flow = self._flow(bot)
+                flow = self._flow(bot, waits=True)
                 flow.checkpoint("take_up", lambda: self.backlog.take_up(bot))
                 flow.bot.run(flow)
 
@@ -196,13 +196,15 @@ class Engine:
 
         return process
 
-    def _flow(self, bot: str) -> _Durable:
+    def _flow(self, bot: str, *, waits: bool = False) -> _Durable:
         if bot not in self._bots:
             raise KnownFailure(
                 f"there is no bot {bot} any more; put it back into the configuration"
             )
         office = self._office.acting(f"bot:{bot}")
-        return _Durable(office, bot, self._bots[bot], self.backlog, self._activity, self._pauses)
+        flow = _Durable(office, bot, self._bots[bot], self.backlog, self._activity, self._pauses)
+        flow.waits = waits
+        return flow
 
 
 class _Durable:
@@ -219,6 +221,7 @@ class _Durable:
     ) -> None:
         self._office, self._name, self.bot = office, name, bot
         self._backlog, self._activity, self._pauses = backlog, activity, pauses
+        self.waits = False
 
     def step(
         self,
@@ -230,13 +233,19 @@ class _Durable:
         return self.checkpoint(action.__name__, lambda: action(self._office, *args, **kwargs))
 
     def each(self, process: Callable[[Any, str], None], ids: Sequence[str]) -> None:
-        """Hand in every id; does not wait for them."""
+        """Hand in every id. A run waits until they have ended, a process does not.
+
+        Bots order their phases by that (files before reconciling); a process
+        that waited would hold a place that those it waits for need.
+        """
         if getattr(process, "__self__", None) is not self.bot:
             raise TypeError(f"{process} must be a method of the bot {self._name}")
         method = process.__name__
         self.checkpoint(
             f"each {method}", lambda: self._backlog.hand_in(self._name, method, list(ids))
         )
+        while self.waits and ids and self._backlog.unfinished(self._name, method):
+            self._activity.pause(0.2)
 
     def checkpoint(self, name: str, work: Callable[[], T]) -> T:
         """Do `work` once, remember its result as JSON; after a crash return what was remembered."""
