@@ -7,7 +7,7 @@ Days are `date.toordinal()`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from decimal import ROUND_HALF_UP, Decimal
 
 from matching.payments.books import Books
@@ -18,6 +18,10 @@ from records.banking import OpenItem
 from records.money import Money
 
 PAYABLE, RECEIVABLE, OTHER = 0, 1, 2
+#: Payers round a discount their own way, a few minor units off ours.
+ROUNDING_SLACK = 2
+#: A discount is granted a few days after its term: weekends, booking delays.
+SKONTO_GRACE_DAYS = 3
 
 
 class Item:
@@ -72,6 +76,14 @@ class Item:
     def reduced(self) -> int:
         """Return what is left after the early-payment discount."""
         return self.left - self.discount
+
+    def is_reduced(self, cash: int) -> bool:
+        """Say whether this cash is the discounted amount, give or take the rounding."""
+        return self.discount != 0 and abs(cash - self.reduced()) <= ROUNDING_SLACK
+
+    def in_term(self, day: int) -> bool:
+        """Say whether the discount may still be taken on that day."""
+        return self.discount != 0 and day <= self.discount_until + SKONTO_GRACE_DAYS
 
 
 class Ledger:
@@ -216,29 +228,33 @@ class Ledger:
 
     def with_amount(self, party: int, amount: int, day: int, currency: str) -> list[Item]:
         """Return the party's open items of exactly this amount, issued by that day."""
-        found = self.by_amount.get((party, amount))
-        if not found:
-            return []
-        return self._usable((self.items[i] for i in found), amount, False, day, currency)
-
-    def with_reduced(self, party: int, amount: int, day: int, currency: str) -> list[Item]:
-        """Return the party's open items that come to this amount after their discount."""
-        found = self.by_reduced.get((party, amount))
-        if not found:
-            return []
-        return self._usable((self.items[i] for i in found), amount, True, day, currency)
-
-    def _usable(
-        self, found: Iterator[Item], amount: int, reduced: bool, day: int, currency: str
-    ) -> list[Item]:
-        result: list[Item] = []
-        for item in found:
-            due_amount = item.reduced() if reduced else item.left
-            if due_amount != amount or item.currency != currency or item.issue > day:
+        found: list[Item] = []
+        for index in self.by_amount.get((party, amount), ()):
+            item = self.items[index]
+            if item.left != amount or item.currency != currency or item.issue > day:
                 continue
-            if not self.is_shadow(item) and item not in result:
-                result.append(item)
-        return result
+            if not self.is_shadow(item) and item not in found:
+                found.append(item)
+        return found
+
+    def with_reduced(
+        self, party: int, amount: int, day: int, currency: str, late: bool = False
+    ) -> list[Item]:
+        """Return the party's untouched items that come to this amount after their discount.
+
+        The term must not have passed, unless `late`; a payer's rounding may
+        be a few minor units off ours.
+        """
+        found: list[Item] = []
+        for off in range(-ROUNDING_SLACK, ROUNDING_SLACK + 1):
+            for index in self.by_reduced.get((party, amount + off), ()):
+                item = self.items[index]
+                if item.left != item.gross or item.currency != currency or item.issue > day:
+                    continue
+                in_term = day <= item.discount_until + SKONTO_GRACE_DAYS
+                if (in_term or late) and not self.is_shadow(item) and item not in found:
+                    found.append(item)
+        return found
 
     def is_shadow(self, item: Item) -> bool:
         """Say whether an item is a suspected duplicate whose original is still open."""

@@ -16,17 +16,18 @@ class PaymentPolicy:
     overpayment of a named invoice. `fx_tolerance_percent` bounds how far the
     bank's rate may lie from the mid rate, and `charge_limit_minor` what a
     bank may keep as its charge. `group_size` bounds how many items one
-    payment without a list may settle, `group_pool` from how many open ones.
+    payment without a list may settle, `group_pool` from how many open ones. `return_days` is how
+    long after a direct debit its return is expected without a reference.
     """
 
     tolerated_false_rate: float = 0.004
     run_days: int = 6
     transfer_days: int = 5
-    skonto_grace_days: int = 3
     prepayment_days: int = 30
     overpayment_percent: float = 12.0
-    overpayment_floor_minor: int = 1000
+    overpayment_floor_minor: int = 5000
     fx_tolerance_percent: float = 2.5
     charge_limit_minor: int = 5000
-    group_size: int = 8
-    group_pool: int = 28
+    group_size: int = 6
+    group_pool: int = 24
+    return_days: int = 70

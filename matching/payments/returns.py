@@ -68,7 +68,17 @@ class Returns:
                         named[state.ledger.by_id[item_id]] = True
         for index, _ in line.hits:
             named.setdefault(index, False)
+        by_party = not named
+        if by_party:
+            for party in state.known_parties(line, side):
+                for index in state.ledger.by_party.get(party, ()):
+                    if any(
+                        0 <= line.day - state.lines[n].day <= state.policy.return_days
+                        for n, _, _ in state.payments.get(index, ())
+                    ):
+                        named[index] = False
         best: tuple[int, Proposal] | None = None
+        several = False
         for index, by_us in named.items():
             item = state.ledger.items[index]
             if item.side != side or item.currency != line.currency:
@@ -86,13 +96,25 @@ class Returns:
                     sides=[Side(fee_kind, fee, True)] if fee else [],
                     reasons=(
                         f"undoes the payment of {item.id}",
-                        "named by our end-to-end id" if by_us else "named in the text",
+                        "named by our end-to-end id"
+                        if by_us
+                        else "its party and amount"
+                        if by_party
+                        else "named in the text",
                     ),
                     rank=60 + 10 * by_us,
                 )
-                if state.fits(proposal) and (best is None or abs(fee) < best[0]):
+                if not state.fits(proposal):
+                    continue
+                several = several or (best is not None and by_party)
+                if best is None or abs(fee) < best[0]:
                     best = (abs(fee), proposal)
-        return best[1] if best else None
+        if best is None:
+            return None
+        if by_party:
+            best[1].rule += "_unnamed"
+            best[1].doubt = 0.3 if several else 0.0
+        return best[1]
 
     def _paid(self, state: State, index: int) -> list[tuple[int, int]]:
         """Return the payments of an item as (cash, take); also one before these lines."""

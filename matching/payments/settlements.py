@@ -11,11 +11,12 @@ from matching.payments.groups import explains, subsets
 from matching.payments.ledger import PAYABLE, RECEIVABLE, Item
 from matching.payments.lines import Line
 from matching.payments.proposals import Part, Proposal, Rival, Side
-from matching.payments.references import near
+from matching.payments.references import near, one_slip
 from matching.payments.state import State, is_specific
 from matching.payments.wording import DEDUCTION, INSTALMENT, SKONTO
 
 _MOST_NAMED = 14
+_MOST_LISTED = 40
 
 
 class Named:
@@ -55,7 +56,7 @@ def parties_for(state: State, line: Line) -> dict[int, int]:
 
 def part_of(line: Line, item: Item, cash: int) -> Part:
     """Apply cash to an item; the discounted amount, or foreign currency, closes it."""
-    if item.currency != line.currency or (item.discount and cash == item.reduced()):
+    if item.currency != line.currency or (item.left == item.gross and item.is_reduced(cash)):
         return Part(item.index, cash, item.left)
     return Part(item.index, cash, cash)
 
@@ -72,13 +73,13 @@ def settle(line: Line, items: list[Item], cash: list[int], rule: str, rank: floa
     parts = [part_of(line, i, c) for i, c in zip(items, cash, strict=True)]
     sides = [
         Side(
-            "skonto_writeoff" if line.day <= i.discount_until + 3 else "short_payment",
+            "skonto_writeoff" if i.in_term(line.day) else "short_payment",
             i.left - c,
             False,
             i.index,
         )
         for i, c in zip(items, cash, strict=True)
-        if i.discount and c == i.reduced() and i.currency == line.currency
+        if i.left == i.gross != c and i.is_reduced(c) and i.currency == line.currency
     ]
     return Proposal(
         line=line.index,
@@ -148,19 +149,16 @@ def _sum_to(state: State, line: Line, items: list[Item]) -> tuple[list[int], boo
 
     Discounts may be taken within their term; by a single payment also late.
     """
-    if any(i.currency != line.currency for i in items):
+    if any(i.currency != line.currency for i in items) and not _one_figure(line, items):
         return None
     full = [i.left for i in items]
     difference = sum(full) - line.amount
     if difference == 0:
         return full, False
-    grace = state.policy.skonto_grace_days
     able = [
         n
         for n, i in enumerate(items)
-        if i.discount
-        and i.left == i.gross
-        and (line.day <= i.discount_until + grace or len(items) == 1)
+        if i.left == i.gross and (i.in_term(line.day) or (i.discount and len(items) == 1))
     ]
     if not able:
         return None
@@ -171,6 +169,14 @@ def _sum_to(state: State, line: Line, items: list[Item]) -> tuple[list[int], boo
         n = able[position]
         full[n] -= items[n].discount
     return full, True
+
+
+def _one_figure(line: Line, items: list[Item]) -> bool:
+    """Say whether a vendor may have collected the invoice's figure in the account's currency.
+
+    The figure must then be met to the cent; the caller sees to that.
+    """
+    return all(i.side == PAYABLE and i.currency == items[0].currency for i in items)
 
 
 def _named_subset(line: Line, named: Named) -> Proposal | None:
@@ -256,67 +262,85 @@ def _of_amount(state: State, line: Line, parties: dict[int, int]) -> list[Item]:
     found: list[Item] = []
     for party in parties:
         found += ledger.with_amount(party, line.amount, line.day, line.currency)
-    grace = state.policy.skonto_grace_days
     for party in parties:
         for item in ledger.with_reduced(party, line.amount, line.day, line.currency):
-            if (
-                item.left == item.gross
-                and line.day <= item.discount_until + grace
-                and item not in found
-            ):
+            if item not in found:
                 found.append(item)
     return found
 
 
 def completed(state: State, line: Line) -> Proposal | None:
-    """Complete a list: some items named whole, the rest cut off or mistyped in the text."""
+    """Complete a list: some items named whole, the rest cut off or mistyped in the text.
+
+    Everything is taken in full, or everything that can be with its discount.
+    """
     if not line.hits:
         return None
     named = Named(state, line)
-    items = [
-        i
-        for i, k in zip(named.items, named.known, strict=True)
-        if k and i.currency == line.currency
-    ]
-    items = _one_per_number(items)
-    if not items or len(items) > _MOST_NAMED:
+    items = _one_per_number(
+        [
+            i
+            for i, k in zip(named.items, named.known, strict=True)
+            if k and i.currency == line.currency
+        ]
+    )
+    if not items or len(items) > _MOST_LISTED:
         return None
-    rest = line.amount - sum(i.left for i in items)
-    if rest == 0:
-        return None
-    parties = {i.party for i in items} | set(parties_for(state, line))
-    pieces = line.pieces
     pool = [
         i
-        for p in sorted(parties)
+        for p in sorted({i.party for i in items} | set(parties_for(state, line)))
         for i in state.ledger.open_items(p, line.day, line.currency)
         if i not in items
     ]
-    exact = [i for i in pool if i.left == rest]
+    pieces = line.pieces
+    for discounted in (False, True):
+        proposal = _completed_at(line, items, pool, pieces, discounted)
+        if proposal is not None:
+            return proposal
+    return None
+
+
+def _cash(item: Item, day: int, discounted: bool) -> int:
+    """Return what the item takes: what is left, or that less its discount while in term."""
+    if discounted and item.left == item.gross and item.in_term(day):
+        return item.reduced()
+    return item.left
+
+
+def _completed_at(
+    line: Line, items: list[Item], pool: list[Item], pieces: list[str], discounted: bool
+) -> Proposal | None:
+    rest = line.amount - sum(_cash(i, line.day, discounted) for i in items)
+    if rest == 0:
+        return None
+    exact = [i for i in pool if _cash(i, line.day, discounted) == rest]
     graded = [i for i in exact if near(i.number, pieces)]
     chosen = graded if len(graded) == 1 else exact
     rule = "listed_near" if graded else "listed_completed"
-    if len(chosen) == 1:
-        every = [*items, *chosen]
-        proposal = settle(line, every, [i.left for i in every], rule, 25)
-        proposal.reasons = (
-            "names " + ", ".join(i.id for i in items[:3]),
-            f"{chosen[0].id} of the same party is the rest",
-        )
-        return proposal
-    likely = [i for i in pool if near(i.number, pieces) >= 2][:_MOST_NAMED]
-    if likely and not chosen:
-        answers, complete = subsets([i.left for i in likely], rest, len(likely), 20_000)
-        if complete and len(answers) == 1:
-            more = [likely[n] for n in answers[0]]
-            every = [*items, *more]
-            proposal = settle(line, every, [i.left for i in every], "listed_near", 24)
-            proposal.reasons = (
-                "names some items whole and the others nearly",
-                "the amounts add up",
-            )
-            return proposal
-    return None
+    if len(chosen) > 1 and not graded:
+        return None
+    if not chosen:
+        likely = [i for i in pool if near(i.number, pieces) >= 2][:_MOST_NAMED]
+        if not likely:
+            return None
+        values = [_cash(i, line.day, discounted) for i in likely]
+        answers, complete = subsets(values, rest, len(likely), 20_000)
+        if not complete or len(answers) != 1:
+            return None
+        chosen = [likely[n] for n in answers[0]]
+        rule = "listed_near"
+    if len(chosen) > 1 and len(graded) > 1:
+        return None
+    every = [*items, *chosen]
+    cash = [_cash(i, line.day, discounted) for i in every]
+    proposal = settle(line, every, cash, rule, 25 - discounted)
+    proposal.reasons = (
+        "names " + ", ".join(i.id for i in items[:3]),
+        ("nearly names " if graded or rule == "listed_near" else "the rest is ")
+        + ", ".join(i.id for i in chosen[:3]),
+        "the amounts add up" + (" after the early-payment discount" if discounted else ""),
+    )
+    return proposal
 
 
 def differing(state: State, line: Line) -> Proposal | None:
@@ -378,7 +402,8 @@ def differing(state: State, line: Line) -> Proposal | None:
     limit = max(
         state.policy.overpayment_floor_minor, int(left * state.policy.overpayment_percent / 100)
     )
-    if over > limit:
+    swapped = is_swap(cash, left)
+    if over > limit and not swapped:
         return None
     extra = line.amount - item.left
     proposal = Proposal(
@@ -387,7 +412,12 @@ def differing(state: State, line: Line) -> Proposal | None:
         rule=base + "_over",
         parts=[Part(item.index, item.left, item.left)],
         sides=[Side("overpayment", extra, True)],
-        reasons=(f"names {item.id}", "pays more than is open; the rest is an overpayment"),
+        reasons=(
+            f"names {item.id}",
+            "two digits of the amount are swapped"
+            if swapped
+            else "pays more than is open; the rest is an overpayment",
+        ),
         rank=10,
     )
     return proposal
@@ -410,18 +440,24 @@ def _short(
     )
 
 
+def is_swap(a: int, b: int) -> bool:
+    """Say whether two amounts differ by two swapped neighbouring digits."""
+    x, y = str(a), str(b)
+    return len(x) == len(y) and a != b and sorted(x) == sorted(y) and one_slip(x, y)
+
+
 def _less_than_listed(state: State, line: Line, items: list[Item]) -> Proposal | None:
     """Explain several named items with one deduction, taken off the largest."""
     if any(i.currency != line.currency for i in items):
         return None
     total = sum(i.left for i in items)
     missing = total - line.amount
-    if (missing > 0) != (line.amount > 0) or abs(missing) > abs(total) // 8:
+    if (missing > 0) != (line.amount > 0) or abs(missing) > abs(total) // 3:
         return None
     largest = max(items, key=lambda i: (abs(i.left), -i.index))
-    if abs(missing) >= abs(largest.left):
-        return None
     announced = DEDUCTION.search(line.text) is not None
+    if abs(missing) >= abs(largest.left) or not (announced or abs(missing) <= abs(total) // 10):
+        return None
     parts = [
         Part(
             i.index,
@@ -442,6 +478,51 @@ def _less_than_listed(state: State, line: Line, items: list[Item]) -> Proposal |
         ),
         rank=12,
     )
+
+
+def instalments(state: State) -> None:
+    """Take lines that name one and the same item and together pay exactly what is left of it."""
+    naming: dict[int, list[Line]] = {}
+    for line in state.open_lines():
+        if line.hits:
+            named = Named(state, line)
+            items = _one_per_number(named.only_known())
+            if len(items) == 1 and abs(line.amount) < abs(items[0].left) and any(named.known):
+                naming.setdefault(items[0].index, []).append(line)
+    for index, lines in sorted(naming.items()):
+        item = state.ledger.items[index]
+        if len(lines) < 2 or sum(x.amount for x in lines) != item.left:
+            continue
+        if any(x.currency != item.currency for x in lines):
+            continue
+        for number, line in enumerate(lines, 1):
+            proposal = settle(line, [item], [line.amount], "instalments", 0)
+            proposal.sides = []
+            proposal.parts = [Part(index, line.amount, line.amount)]
+            proposal.reasons = (
+                f"names {item.id}",
+                f"instalment {number} of {len(lines)}, which together pay it exactly",
+            )
+            if state.fits(proposal):
+                state.take(proposal)
+
+
+def near_short(state: State, line: Line) -> Proposal | None:
+    """Explain a part payment whose reference is cut or mistyped, or names the order."""
+    parties = parties_for(state, line)
+    if not parties or len(line.text) < 3 or line.amount < 0:
+        return None
+    pool = [i for p in parties for i in state.ledger.open_items(p, line.day, line.currency)]
+    items = [i for i in pool if i.index in line.order_hits]
+    rule = "order_short"
+    if not items:
+        pieces = line.pieces
+        items = [i for i in pool if near(i.number, pieces) >= 2]
+        rule = "near_short"
+    if len(items) != 1 or items[0].left <= line.amount:
+        return None
+    item = items[0]
+    return _short(line, item, rule, "short_payment", "paid in part", line.amount < item.left // 5)
 
 
 def exchanged(state: State, line: Line) -> Proposal | None:

@@ -11,6 +11,7 @@ from matching.payments.policy import PaymentPolicy
 from matching.payments.proposals import Proposal
 from matching.payments.references import SPECIFIC_LENGTH, joined
 from matching.payments.text import compact, fold
+from matching.payments.timing import Timing
 
 #: Party evidence: account on file, learned account, name in three grades.
 ON_FILE, LEARNED = 5, 4
@@ -39,6 +40,7 @@ class State:
         self.rates = {
             (r.currency, r.date.toordinal()): float(r.eur_per_unit) for r in books.fx_rates
         }
+        self.timing = Timing(())
         self.own_names = {fold(x.name) for x in self.lines if x.iban in self.own_ibans and x.name}
         for line in self.lines:
             self._look_up(line)
@@ -105,7 +107,7 @@ class State:
                 seen[party] = seen.get(party, 0) + 1
 
     def learn_all(self) -> None:
-        """Learn accounts from everything decided so far by a reference."""
+        """Learn accounts and payment habits from everything decided so far."""
         self.learned.clear()
         items = self.ledger.items
         for proposal in self.taken:
@@ -113,6 +115,12 @@ class State:
                 line = self.lines[proposal.line]
                 if line.amount > 0:
                     self.learn(line, (items[p.item] for p in proposal.parts))
+        self.timing = Timing(
+            (items[p.item], self.lines[t.line].day)
+            for t in self.taken
+            if t is not None and t.category == "settlement"
+            for p in t.parts
+        )
 
     def side_of(self, line: Line) -> int:
         """Return the side a line of this direction usually settles."""

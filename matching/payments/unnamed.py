@@ -6,6 +6,9 @@ learned from payments that did name their invoice.
 
 from __future__ import annotations
 
+import re
+from datetime import date
+
 from matching.payments.groups import subsets
 from matching.payments.ledger import PAYABLE, RECEIVABLE, Item
 from matching.payments.lines import Line
@@ -13,6 +16,25 @@ from matching.payments.proposals import Part, Proposal, Rival, Side
 from matching.payments.settlements import settle
 from matching.payments.state import LEARNED, ON_FILE, State
 from matching.payments.wording import CARD_PURCHASE, INSTALMENT, ON_ACCOUNT, ON_BEHALF
+
+#: Items overdue longer than this are in dispute rather than waiting for a payment run.
+_STALE_DAYS = 60
+_PRINTED_DATE = re.compile(r"\b(\d{1,2})\.(\d{1,2})\.(\d{4}|\d{2})\b|\b(\d{4})-(\d{2})-(\d{2})\b")
+
+
+def dates_in(text: str) -> set[int]:
+    """Return the days printed in a text."""
+    found = set()
+    for match in _PRINTED_DATE.finditer(text):
+        d, m, y, y2, m2, d2 = match.groups()
+        try:
+            if y2:
+                found.add(date(int(y2), int(m2), int(d2)).toordinal())
+            else:
+                found.add(date(int(y) + (2000 if len(y) == 2 else 0), int(m), int(d)).toordinal())
+        except ValueError:
+            continue
+    return found
 
 
 def payers(state: State, line: Line) -> dict[int, int]:
@@ -37,27 +59,84 @@ def by_amount(state: State, line: Line) -> Proposal | None:
     reduced: list[Item] = []
     for party in parties:
         exact += state.ledger.with_amount(party, line.amount, line.day, line.currency)
-        reduced += [
-            i
-            for i in state.ledger.with_reduced(party, line.amount, line.day, line.currency)
-            if i.left == i.gross and line.day <= i.discount_until
-        ]
+    for party in parties:
+        reduced += state.ledger.with_reduced(party, line.amount, line.day, line.currency)
     every = [*exact, *(i for i in reduced if i not in exact)]
     if not every:
         return None
+    rivals = every
+    dates = dates_in(line.text)
+    if len(every) > 1:
+        every = [i for i in every if i.issue in dates] or every
     if len(every) > 1:
         every = _of_best_party(every, parties)
+    doubt = 0.0
     if len(every) > 1:
         _suggest(state, line, every)
-        return None
-    item = every[0]
+        item, doubt = state.timing.most_likely(every, line.day)
+        if doubt > 0.2:
+            return None
+    else:
+        item = every[0]
     rule = "amount" if item in exact else "amount_skonto"
     grade = parties[item.party]
-    proposal = settle(line, [item], [line.amount], f"{rule}_{_strength(grade)}", 5 + grade)
+    proposal = settle(
+        line, [item], [line.amount], f"{rule}_{_strength(grade)}", 5 + grade - 20 * doubt
+    )
+    if doubt:
+        proposal.rule = f"{rule}_timing"
+        proposal.doubt = doubt
     proposal.reasons = (
         f"{_party_words(grade)} of {state.ledger.party_names[item.party]}",
         f"only {item.id} has this amount" + ("" if item in exact else " after its discount"),
     )
+    proposal.rivals = [
+        Rival((i.index,), "same amount, another date or party") for i in rivals if i is not item
+    ][:3]
+    return proposal
+
+
+def late_discount(state: State, line: Line) -> Proposal | None:
+    """Explain a line by the only item that fits with a discount taken after its term."""
+    if line.amount < 0:
+        return None
+    parties = payers(state, line)
+    if not parties or _names_something_else(state, line):
+        return None
+    items = [
+        i
+        for p in parties
+        for i in state.ledger.with_reduced(p, line.amount, line.day, line.currency, late=True)
+    ]
+    if len(items) != 1:
+        return None
+    item = items[0]
+    proposal = settle(line, items, [line.amount], "amount_late_skonto", 2)
+    proposal.reasons = (
+        f"{_party_words(parties[item.party])} of {state.ledger.party_names[item.party]}",
+        f"only {item.id} has this amount after its discount, taken late",
+    )
+    return proposal
+
+
+def collected(state: State, line: Line) -> Proposal | None:
+    """Explain a vendor's direct debit by the figure of an invoice in another currency."""
+    if line.amount > 0 or not (line.mandate or line.code.startswith("PMNT-RDDT")):
+        return None
+    parties = payers(state, line)
+    items = [
+        i
+        for p in parties
+        for c in sorted(state.currencies - {line.currency})
+        for i in state.ledger.with_amount(p, line.amount, line.day, c)
+    ]
+    if not items:
+        return None
+    item, doubt = state.timing.most_likely(items, line.day)
+    proposal = settle(line, [item], [line.amount], "collected_figure", 2)
+    proposal.doubt = doubt
+    proposal.reasons = ("collected by the vendor", f"the figure of {item.id}, in {line.currency}")
+    proposal.rivals = [Rival((i.index,), "same figure") for i in items if i is not item][:3]
     return proposal
 
 
@@ -102,46 +181,85 @@ def _suggest(state: State, line: Line, items: list[Item]) -> None:
 
 
 def by_sum(state: State, line: Line) -> Proposal | None:
-    """Explain a line by the only set of the party's open items that comes to the amount."""
+    """Explain a line by the only set of the party's open items that comes to the amount.
+
+    Sets of neighbours by due date are likelier than others and tried first;
+    so is everything in full before everything with its discount.
+    """
     parties = payers(state, line)
     strong = [p for p, g in parties.items() if g >= 2]
     if not strong or len(strong) > 3 or _names_something_else(state, line):
         return None
-    policy = state.policy
-    found: list[tuple[list[Item], float]] = []
+    currencies = [line.currency]
+    if line.amount < 0 and (line.mandate or line.code.startswith("PMNT-RDDT")):
+        currencies += sorted(state.currencies - {line.currency})
+    found: list[tuple[list[Item], list[int], float]] = []
     for party in strong:
-        pool = state.ledger.open_items(party, line.day, line.currency)
-        if len(pool) < 2:
-            continue
-        answer = _only_sum(pool, line, policy.group_size, policy.group_pool)
-        if answer is not None:
-            found.append(answer)
+        for currency in currencies:
+            pool = state.ledger.open_items(party, line.day, currency)
+            if len(pool) > 1:
+                answer = _sum_of(pool, line, state)
+                if answer is not None:
+                    found.append(answer)
     if len(found) != 1:
         return None
-    items, chance = found[0]
-    proposal = settle(line, items, [i.left for i in items], "sum", 3)
+    items, cash, chance = found[0]
+    proposal = settle(line, items, cash, "sum", 3 - chance)
     proposal.doubt = chance
     proposal.reasons = (
         f"{len(items)} open items of {state.ledger.party_names[items[0].party]} come to the amount",
-        "no other set of them does",
+        "no other likely set of them does",
     )
     return proposal
 
 
-def _only_sum(
-    pool: list[Item], line: Line, most: int, widest: int
-) -> tuple[list[Item], float] | None:
-    """Return the only set of at least two items with this sum, and its chance of being luck."""
-    full = sum(i.left for i in pool)
-    if full == line.amount:
-        return pool, 0.0
-    pool = sorted(pool, key=lambda i: (i.due, i.index))[:widest]
-    answers, complete = subsets([i.left for i in pool], line.amount, most)
-    answers = [a for a in answers if len(a) > 1]
-    if not complete or len(answers) != 1:
+def _sum_of(
+    pool: list[Item], line: Line, state: State
+) -> tuple[list[Item], list[int], float] | None:
+    policy = state.policy
+    pool = sorted(pool, key=lambda i: (i.due, i.index))
+    recent = [i for i in pool if i.due >= line.day - _STALE_DAYS]
+    full = [i.left for i in recent]
+    low = [i.reduced() if i.left == i.gross and i.in_term(line.day) else i.left for i in recent]
+    ways = [full] if low == full else [full, low]
+    windows = [(values, w) for values in ways for w in _windows(values, line.amount)]
+    if windows:
+        if len(windows) > 1:
+            return None
+        values, (start, end) = windows[0]
+        return recent[start:end], values[start:end], _luck_of_windows(full, len(ways))
+    answers: list[tuple[list[Item], list[int]]] = []
+    near_day = sorted(recent, key=lambda i: (abs(i.due - line.day), i.index))[: policy.group_pool]
+    for way in range(len(ways)):
+        values = [ways[way][recent.index(i)] for i in near_day]
+        sets, complete = subsets(values, line.amount, policy.group_size)
+        if not complete:
+            return None
+        answers += [([near_day[n] for n in s], [values[n] for n in s]) for s in sets if len(s) > 1]
+    if len(answers) != 1:
         return None
-    chosen = [pool[n] for n in answers[0]]
-    return chosen, _luck(pool, len(chosen))
+    items, cash = answers[0]
+    return items, cash, len(ways) * _luck(near_day, len(items))
+
+
+def _windows(values: list[int], target: int) -> list[tuple[int, int]]:
+    """Return the runs of at least two neighbours with this sum."""
+    sums = {0: [0]}
+    total = 0
+    found = []
+    for end, value in enumerate(values, 1):
+        total += value
+        for start in sums.get(total - target, ()):
+            if end - start > 1:
+                found.append((start, end))
+        sums.setdefault(total, []).append(end)
+    return found
+
+
+def _luck_of_windows(values: list[int], ways: int) -> float:
+    count = len(values)
+    spread = max(2.0 * sum(abs(v) for v in values) / count, 1.0)
+    return min(0.5, ways * count * count / 2 / spread / 4)
 
 
 def _luck(pool: list[Item], size: int) -> float:
