@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from decimal import Decimal, InvalidOperation
 
 from stdnum import iban
 
+from extractors.pages.dates import dates_in
 from records.documents import Field
 from records.findings import Finding, finding
 from records.vocabulary import FIELDS
@@ -39,11 +40,14 @@ _CODE = re.compile(
 )
 
 
-def disagreements(xml: Sequence[Field], text: str, page: Sequence[Field]) -> Iterator[Finding]:
-    """Compare the fields of the XML with the page's text and with what was read from it.
+def disagreements(
+    xml: Sequence[Field], text: str, read_page: Callable[[], Sequence[Field]]
+) -> Iterator[Finding]:
+    """Compare the fields of the XML with the page's text and with what can be read from it.
 
-    `text` is all words of all pages. Yields one Finding per value that differs;
-    nothing at all when the page has hardly any text.
+    `text` is all words of all pages; `read_page` is asked only when a value is
+    missing there. Yields one Finding per value that differs; nothing at all
+    when the page has hardly any text.
     """
     if len(text.split()) < _MIN_WORDS:
         return
@@ -52,7 +56,7 @@ def disagreements(xml: Sequence[Field], text: str, page: Sequence[Field]) -> Ite
     absent = [name for name in _CORE if name in values and not printed.shows(values[name])]
     named = {
         f.name: f
-        for f in page
+        for f in (read_page() if absent else ())
         if f.line is None and f.name in _CORE and (f.proved or f.confidence >= _NAMED)
     }
     told: set[str] = set()
@@ -107,6 +111,7 @@ class _Page:
         self._text = unicodedata.normalize("NFKC", text)
         self._squeezed = _squeezed(self._text)
         self._amounts = _amounts(self._text)
+        self._days = {day for printed in dates_in(self._text) for day in printed.readings}
 
     def shows(self, field: Field) -> bool:
         kind = FIELDS[field.name].type
@@ -115,7 +120,8 @@ class _Page:
             amount = abs(Decimal(field.value))
             return amount == 0 or amount.normalize() in self._amounts
         if kind == "date":
-            return self._shows_date(date.fromisoformat(field.value))
+            day = date.fromisoformat(field.value)
+            return day in self._days or f"{day:%Y%m%d}" in self._text
         if field.name == "currency":
             found = {_CURRENCIES.get(code, code) for code in _CODE.findall(self._text)}
             return not found or field.value in found
@@ -135,21 +141,6 @@ class _Page:
                     found.add(account[:end])
                     break
         return found
-
-    def _shows_date(self, day: date) -> bool:
-        short, long = f"{day:%y}", f"{day:%Y}"
-        number, month = rf"0?{day.day}", rf"0?{day.month}"
-        year = rf"(?:{long}|{short})"
-        gap, word = r"\s?[-./]\s?", r"[^\W\d_]{3,12}"
-        spellings = (
-            rf"{long}{gap}{month}{gap}{number}",
-            rf"{number}{gap}{month}{gap}{year}",
-            rf"{month}{gap}{number}{gap}{year}",
-            f"{day:%Y%m%d}",
-            rf"{number}(?:st|nd|rd|th|er|\.)?[\s\-.]*(?:de |of )?{word}\.?[\s,\-]*(?:de )?{year}",
-            rf"{word}\.?\s*{number}(?:st|nd|rd|th)?[\s,]+{long}",
-        )
-        return any(re.search(rf"(?<!\d){s}(?!\d)", self._text, re.IGNORECASE) for s in spellings)
 
 
 def _squeezed(text: str) -> str:

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
-ENGINES = ("rapidocr", "pytesseract")
-
 #: A text line is kept from this mean probability of its characters on.
 _KEEP_LINE = 0.5
 #: Below this mean the page may be standing on its head; a sample of lines decides.
@@ -50,12 +48,12 @@ class Engine(Protocol):
 
 @cache
 def engine(name: str) -> Engine:
-    """Return the engine `rapidocr` or `pytesseract`, loaded once per process.
+    """Return the engine `rapidocr` or `tesseract`, loaded once per process.
 
     Raises EngineMissing when its packages or programs are not there.
     """
     try:
-        return _Tesseract() if name == "pytesseract" else _Rapid()
+        return _Tesseract() if name == "tesseract" else _Rapid()
     except ImportError as failure:
         raise EngineMissing(
             f"reading scans needs the extra: pip install 'nightclerk[ocr]' ({failure.name})"
@@ -148,9 +146,9 @@ class _Rapid:
                 "EngineConfig.onnxruntime.inter_op_num_threads": 1,
             }
         )
-        recogniser = self._engine._load_rec_model()
-        recogniser.postprocess_op = _Decoder(recogniser.postprocess_op.character)
-        self._recogniser = recogniser
+        self._recogniser: Any = self._engine._load_rec_model()  # type: ignore[no-untyped-call]
+        decoder = _Decoder(self._recogniser.postprocess_op.character)
+        self._recogniser.postprocess_op = decoder
 
     def read(self, picture: Picture) -> PageWords:
         import numpy as np

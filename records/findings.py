@@ -123,6 +123,9 @@ CATALOGUE: dict[str, Code] = {
     "left_out": Code(
         "An attachment that is no document was left out", _N, "Nothing to do; look if in doubt."
     ),
+    "einvoice_rule": Code(
+        "The e-invoice breaks a rule of its standard", _W, "Tell the vendor; compare the values."
+    ),
     "page_not_compared": Code(
         "The page could not be compared with its e-invoice", _N, "Look at the page once."
     ),
@@ -437,5 +440,8 @@ CATALOGUE: dict[str, Code] = {
     "needs_approval": Code("The amount needs a person's approval", _B, "Approve or reject it."),
     "needs_second_person": Code(
         "The amount needs the approval of two persons", _B, "Two persons approve or reject it."
+    ),
+    "kind_unclear": Code(
+        "It is not clear whether this is an invoice to pay", _B, "Say what it is, or reject it."
     ),
 }

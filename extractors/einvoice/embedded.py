@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import pikepdf
 
@@ -35,7 +36,7 @@ class Embedded:
     findings: tuple[Finding, ...] = ()
 
 
-def read_embedded(path: Path) -> Embedded:
+def read_embedded(source: Path | BinaryIO) -> Embedded:
     """Read the e-invoice embedded in a PDF.
 
     Raises pikepdf.PasswordError for a PDF that needs a password and
@@ -45,7 +46,7 @@ def read_embedded(path: Path) -> Embedded:
     invoices: list[tuple[int, str, list[Reading]]] = []
     others: list[Reading] = []
     findings: list[Finding] = []
-    with pikepdf.open(path) as pdf:
+    with pikepdf.open(source) as pdf:
         for name, data in _xml_files(pdf, findings):
             readings = read_xml(data)
             if is_invoice(readings):
