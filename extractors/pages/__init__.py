@@ -1,0 +1,34 @@
+"""Pages: reads invoices from words on pages, whatever engine saw them, without templates.
+
+Rows and phrases first (`layout`), with every label, figure and date in them;
+then candidates for each value (`header`, `parties`, `identifiers`, `table`),
+and the totals chosen together so that the arithmetic proves them (`totals`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from extractors.pages.layout import sheet_of
+from extractors.pages.reader import read_sheet
+from extractors.pages.splitting import documents
+from extractors.words import PageWords
+from records.documents import Kind, Reading
+from records.findings import finding
+
+
+def read_pages(pages: Sequence[PageWords]) -> list[Reading]:
+    """Read every document in a file's pages, in order; one Reading each.
+
+    Works on the words of any engine (`PageWords.by` names it). A file with
+    several invoices gives several Readings, told apart by `pages`. Bad data
+    never raises; a page without words gives the Finding `no_text`.
+    """
+    if not any(page.words for page in pages):
+        return [Reading(kind=Kind.UNKNOWN, findings=(finding("no_text"),))]
+    groups = documents(pages)
+    several = len(groups) > 1
+    return [
+        read_sheet(sheet_of(group), (group[0].number, group[-1].number) if several else None)
+        for group in groups
+    ]

@@ -1,0 +1,136 @@
+"""The document's currency: codes and signs beside amounts, and labels that name it."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from extractors.pages.figures import CODES, currency_codes
+from extractors.pages.layout import Row, Sheet
+from extractors.pages.lexicon import fold
+
+_WORDS = {
+    "euro": "EUR", "euros": "EUR", "usdollar": "USD", "usdollars": "USD", "dollars": "USD",
+    "dollarus": "USD", "poundsterling": "GBP", "pounds": "GBP", "schweizerfranken": "CHF", "zloty": "PLN",
+    "zlotych": "PLN", "zl": "PLN", "swissfrancs": "CHF", "francssuisses": "CHF",
+}  # fmt: skip
+_IN_TEXT = re.compile(r"(?<![A-Za-z])(?:" + "|".join(sorted(CODES)) + r")(?![A-Za-z])")
+#: Which dollar, crown or rupee a country's documents mean, by telling words on the page.
+_COUNTRY_HINTS = {
+    "CAD": ("canada", "ontario", "quebec", "gsthst", "hst"),
+    "AUD": ("australia", "abn", "nsw", "sydney", "melbourne"),
+    "NZD": ("newzealand", "auckland"),
+    "SGD": ("singapore",),
+    "HKD": ("hongkong",),
+    "SEK": ("sverige", "sweden", "moms", "stockholm"),
+    "NOK": ("norge", "norway", "oslo", "mva"),
+    "DKK": ("danmark", "denmark", "kobenhavn", "cvr"),
+    "PKR": ("pakistan",),
+    "LKR": ("srilanka",),
+    "CNY": ("china", "beijing", "shanghai"),
+}
+
+
+class Evidence(NamedTuple):
+    """A currency with the place that says so, how sure (0 to 1), and why."""
+
+    code: str
+    row: Row
+    first: int
+    last: int
+    score: float
+    why: str
+
+
+def find_currency(sheet: Sheet, amounts: tuple[tuple[Row, int, int, str], ...]) -> Evidence | None:
+    """Choose the currency; `amounts` are the chosen totals with their printed signs.
+
+    None when nothing says so, or when the evidence contradicts itself.
+    """
+    labelled = _labelled(sheet)
+    if labelled:
+        return labelled
+    votes: dict[str, float] = {}
+    first: dict[str, Evidence] = {}
+    for row in sheet.rows:
+        for figure in row.figures:
+            if figure.sign:
+                _vote(votes, first, row, figure.first, figure.last, figure.sign, 1.0, sheet)
+        for at, token in enumerate(row.tokens):
+            text = token.text.strip("()[]:;,.*/")
+            if text in CODES or text in {"€", "£", "Euro", "euro", "euros", "Euros", "zł", "PLN"}:
+                _vote(votes, first, row, at, at + 1, text, 0.6, sheet)
+            elif "€" in text or "/EUR" in text or "EUR/" in text:
+                _vote(votes, first, row, at, at + 1, "EUR", 0.4, sheet)
+    for row, start, end, sign in amounts:
+        if sign:
+            _vote(votes, first, row, start, end, sign, 6.0, sheet)
+    if not votes:
+        return None
+    ranked = sorted(votes.items(), key=lambda item: -item[1])
+    code, score = ranked[0]
+    rival = ranked[1][1] if len(ranked) > 1 else 0.0
+    if rival > 0.5 * score:
+        return first[code]._replace(score=0.5, why="two currencies are printed")
+    return first[code]
+
+
+def _vote(
+    votes: dict[str, float],
+    first: dict[str, Evidence],
+    row: Row,
+    start: int,
+    end: int,
+    sign: str,
+    weight: float,
+    sheet: Sheet,
+) -> None:
+    codes = currency_codes(sign) or ((_WORDS[fold(sign)],) if fold(sign) in _WORDS else ())
+    if not codes:
+        return
+    code, sure, why = codes[0], 0.97, f"'{sign}' beside an amount"
+    if len(codes) > 1:
+        text = fold(sheet.text)
+        hinted = [c for c in codes if any(h in text for h in _COUNTRY_HINTS.get(c, ()))]
+        printed = [c for c in codes if re.search(rf"\b{c}\b", sheet.text)]
+        if len(printed) == 1:
+            code, sure = printed[0], 0.95
+        elif len(hinted) == 1:
+            code, sure = hinted[0], 0.75
+        else:
+            sure = 0.9 if code in {"USD", "INR"} and not hinted else 0.5
+    votes[code] = votes.get(code, 0.0) + weight
+    if code not in first or first[code].score < sure:
+        first[code] = Evidence(code, row, start, end, sure, why)
+
+
+def _labelled(sheet: Sheet) -> Evidence | None:
+    for row in sheet.rows:
+        for match in row.labels:
+            if not any(s.concept == "currency" for s in match.senses):
+                continue
+            limit = min(len(row.tokens), match.last + 4)
+            for at in range(match.last, limit):
+                text = row.tokens[at].text.strip("()[]:;,.")
+                code = text if text in CODES else _WORDS.get(row.tokens[at].key)
+                if code is None and at + 1 < limit:
+                    code = _WORDS.get(row.tokens[at].key + row.tokens[at + 1].key)
+                if code is None and len(currency_codes(text)) == 1:
+                    code = currency_codes(text)[0]
+                if code:
+                    return Evidence(
+                        code,
+                        row,
+                        at,
+                        at + 1,
+                        0.98,
+                        f"named after '{row.words(match.first, match.last)}'",
+                    )
+            x0, x1 = row.tokens[match.first].x0, row.tokens[match.last - 1].x1
+            for other in sheet.below(row, 1):
+                for at, token in enumerate(other.tokens):
+                    if token.text in CODES and min(token.x1, x1) - max(token.x0, x0) > -2:
+                        return Evidence(
+                            token.text, other, at, at + 1, 0.97, "named under its label"
+                        )
+    return None

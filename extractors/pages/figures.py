@@ -1,0 +1,253 @@
+"""Figures: numbers as printed, with every way they can be read, and the currencies beside them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from decimal import Decimal
+from enum import Enum
+from typing import NamedTuple
+
+
+class Style(Enum):
+    """Which sign separates decimals on a page."""
+
+    COMMA = ","
+    POINT = "."
+
+
+#: Printed currency signs and words, with the ISO 4217 codes each can mean, likeliest first.
+SIGNS: dict[str, tuple[str, ...]] = {
+    "€": ("EUR",),
+    "EURO": ("EUR",),
+    "EUROS": ("EUR",),
+    "$": ("USD", "CAD", "AUD", "NZD", "SGD", "HKD", "MXN"),
+    "US$": ("USD",),
+    "C$": ("CAD",),
+    "CA$": ("CAD",),
+    "A$": ("AUD",),
+    "AU$": ("AUD",),
+    "S$": ("SGD",),
+    "NZ$": ("NZD",),
+    "HK$": ("HKD",),
+    "R$": ("BRL",),
+    "£": ("GBP",),
+    "¥": ("JPY", "CNY"),
+    "₹": ("INR",),
+    "RS": ("INR", "PKR", "LKR"),
+    "RS.": ("INR", "PKR", "LKR"),
+    "ZŁ": ("PLN",),
+    "ZŁ.": ("PLN",),
+    "KČ": ("CZK",),
+    "FT": ("HUF",),
+    "KR": ("SEK", "NOK", "DKK"),
+    "KR.": ("DKK", "SEK", "NOK"),
+    "LEI": ("RON",),
+    "FR.": ("CHF",),
+    "SFR.": ("CHF",),
+    "₺": ("TRY",),
+    "₽": ("RUB",),
+    "₴": ("UAH",),
+    "₩": ("KRW",),
+    "₪": ("ILS",),
+    "RM": ("MYR",),
+}
+CODES = frozenset(
+    ["EUR", "USD", "GBP", "CHF", "PLN", "CZK", "HUF", "SEK", "NOK", "DKK", "RON", "BGN", "JPY", "CNY", "INR", "AUD", "CAD", "NZD", "SGD", "HKD", "BRL", "MXN", "ZAR", "TRY", "ILS", "KRW", "THB", "MYR", "IDR", "PHP", "AED", "SAR", "RUB", "UAH", "ISK", "RSD", "CLP", "COP", "ARS", "TND", "MAD", "KWD", "DEM", "FRF", "NLG", "ATS", "ITL", "ESP", "PTE", "BEF", "LUF", "IEP", "FIM", "HRK"]
+)
+_SIGN = (
+    r"(?:[A-Z]{0,3}\$|[€£¥₹₺₽₴₩₪]|(?:"
+    + "|".join(sorted(CODES))
+    + r")\b|Rs\.?|RM|EURO?S?|[Zz][łŁ]\.?|K[čČ]|Kr\.?|kr\.?|Fr\.|Ft)"
+)
+_NUMBER = r"\d{1,3}(?:[.,'’´\u00a0\u202f ]\d{3})+(?:[.,]\d{1,6})?|\d+(?:[.,]\d{1,6})?|[.,]\d{2}"
+_FIGURE = re.compile(
+    rf"(?P<open>[(\[]?)(?P<minus>[-−–‐+]?)\s?(?P<before>{_SIGN})?\s?(?P<minus2>[-−–‐+]?)\s?"
+    rf"(?P<number>{_NUMBER})\s?(?P<percent>%)?\s?(?P<after>{_SIGN})?(?P<minus3>[-−–‐]?)(?P<dash>,[-–—]+|\.[-–—]+)?"
+    rf"(?P<close>[)\]]?)(?P<flags>(?:[*:;.,]|\(?[A-D]\)?)?)"
+)
+_ONLY_SIGN = re.compile(rf"(?:{_SIGN})[:.]?")
+_ONLY_MINUS = frozenset("-−–‐")
+_THREES = re.compile(r"\d{3}(?:[.,]\d{1,4})?(?P<tail>[-−–]?(?:€|%|\$|£|zł)?[*]?)")
+
+
+class Figure(NamedTuple):
+    """A number on the page: words `first` to `last` (exclusive) of its row.
+
+    `digits` is the bare number; `sign` the printed currency, if any.
+    """
+
+    first: int
+    last: int
+    text: str
+    digits: str
+    negative: bool
+    percent: bool
+    sign: str
+    x0: float
+    x1: float
+
+    @property
+    def is_money(self) -> bool:
+        """Say whether it has exactly two decimals or a currency: it can be an amount."""
+        return not self.percent and (bool(self.sign) or self.digits[-3:-2] in {".", ","})
+
+    def read(self, style: Style) -> Decimal:
+        """Return the value, reading an ambiguous separator by `style`."""
+        plain = _plain(self.digits, style)
+        return -plain if self.negative else plain
+
+    @property
+    def is_ambiguous(self) -> bool:
+        """Say whether `1.234` could be both a thousand and a fraction."""
+        return _plain(self.digits, Style.COMMA) != _plain(self.digits, Style.POINT)
+
+
+_SPACES = re.compile(r"['’´\u00a0\u202f ]")
+
+
+def _plain(digits: str, style: Style) -> Decimal:
+    digits = _SPACES.sub("", digits)
+    comma, point = digits.rfind(","), digits.rfind(".")
+    if comma >= 0 and point >= 0:
+        cut = max(comma, point)
+    elif comma < 0 and point < 0:
+        return Decimal(digits)
+    else:
+        mark = "," if comma >= 0 else "."
+        cut = max(comma, point)
+        groups = digits.count(mark) > 1
+        three = len(digits) - cut - 1 == 3
+        if groups or (three and mark != style.value and digits[:cut].lstrip("0")):
+            return Decimal(digits.replace(mark, ""))
+    whole = digits[:cut].replace(",", "").replace(".", "")
+    return Decimal(f"{whole or 0}.{digits[cut + 1 :]}")
+
+
+class Printed(NamedTuple):
+    """What `figures_in` needs of a word."""
+
+    text: str
+    x0: float
+    x1: float
+
+
+def currency_codes(sign: str) -> tuple[str, ...]:
+    """Return the ISO codes a printed sign or word can mean, likeliest first."""
+    upper = sign.upper().rstrip(":")
+    if upper in CODES:
+        return (upper,)
+    return SIGNS.get(upper) or SIGNS.get(upper.rstrip("."), ())
+
+
+def figures_in(words: Sequence[Printed], height: float) -> list[Figure]:
+    """Find the numbers in a row of words, joining what belongs together.
+
+    `1 234,56`, `- 5,00`, `EUR 12.00` and `19 %` are one figure each. Dates,
+    article numbers and other codes are not figures. `height` is the row's, in
+    points, and scales how far apart the parts may stand.
+    """
+    found: list[Figure] = []
+    count, at = len(words), 0
+    while at < count:
+        word = words[at]
+        text = word.text
+        if not any(map(str.isdigit, text)):
+            at += 1
+            continue
+        match = _FIGURE.fullmatch(text)
+        if match is None:
+            at += 1
+            continue
+        digits = match["number"]
+        if len(digits) > 1 and digits[0] == "0" and digits[1].isdigit():
+            at += 1
+            continue
+        first, last = at, at + 1
+        x1 = word.x1
+        percent, sign = bool(match["percent"]), match["before"] or match["after"] or ""
+        negative = any(
+            m and m in _ONLY_MINUS for m in (match["minus"], match["minus2"], match["minus3"])
+        )
+        negative = negative or bool(match["open"] == "(" and match["close"] == ")")
+        # Thousands set apart by a thin space reach us as words of their own.
+        if digits.isdigit() and len(digits) <= 3 and not percent and not match["after"]:
+            while last < count and words[last].x0 - x1 < 0.33 * height:
+                rest = _THREES.fullmatch(words[last].text)
+                if rest is None or "." in digits or "," in digits:
+                    break
+                tail = rest["tail"]
+                body = words[last].text[: len(words[last].text) - len(tail)]
+                digits += body
+                sign = sign or tail.strip("-−–*%")
+                percent = "%" in tail
+                negative = negative or any(c in _ONLY_MINUS for c in tail)
+                x1 = words[last].x1
+                last += 1
+        near, free = 0.9 * height, found[-1].last if found else 0
+        if (
+            first > free
+            and not match["before"]
+            and words[first - 1].text in _ONLY_MINUS
+            and word.x0 - words[first - 1].x1 < near
+        ):
+            negative, first = True, first - 1
+        if (
+            first > free
+            and not sign
+            and _ONLY_SIGN.fullmatch(words[first - 1].text)
+            and words[first].x0 - words[first - 1].x1 < 2.5 * near
+        ):
+            first -= 1
+            sign = words[first].text
+            if (
+                first > free
+                and words[first - 1].text in _ONLY_MINUS
+                and words[first].x0 - words[first - 1].x1 < near
+            ):
+                negative, first = True, first - 1
+        if last < count and words[last].x0 - x1 < near:
+            follower = words[last].text
+            if follower in {"%", "%)", "%:"}:
+                percent, x1, last = True, words[last].x1, last + 1
+            elif not sign and _ONLY_SIGN.fullmatch(follower):
+                sign, x1, last = follower, words[last].x1, last + 1
+        if last < count and words[last].text in _ONLY_MINUS and words[last].x0 - x1 < 0.4 * height:
+            after = words[last + 1] if last + 1 < count else None
+            if after is None or after.x0 - words[last].x1 > 0.6 * height:
+                negative, x1, last = True, words[last].x1, last + 1
+        found.append(
+            Figure(
+                first,
+                last,
+                " ".join(w.text for w in words[first:last]),
+                digits,
+                negative,
+                percent,
+                sign,
+                words[first].x0,
+                x1,
+            )
+        )
+        at = last
+    return found
+
+
+def style_of(figures: Sequence[Figure]) -> Style | None:
+    """Return the decimal sign that the unambiguous figures agree on, or None."""
+    votes = {Style.COMMA: 0, Style.POINT: 0}
+    for figure in figures:
+        digits = figure.digits
+        cut = max(digits.rfind(","), digits.rfind("."))
+        if cut < 0:
+            continue
+        mark, other = digits[cut], "," if digits[cut] == "." else "."
+        decimals = len(digits) - cut - 1
+        if other in digits or (decimals != 3 and digits.count(mark) == 1):
+            votes[Style(mark)] += 2 if decimals == 2 else 1
+        elif digits.count(mark) > 1:
+            votes[Style(other)] += 1
+    comma, point = votes[Style.COMMA], votes[Style.POINT]
+    if comma == point:
+        return None
+    return Style.COMMA if comma > point else Style.POINT

@@ -1,0 +1,366 @@
+"""Header values beside or below their labels: numbers, dates, references."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from datetime import date
+from typing import NamedTuple
+
+from extractors.pages.dates import Order
+from extractors.pages.layout import Dated, Row, Sheet
+from extractors.pages.lexicon import Match, fold, lexicon
+
+#: Concepts whose value is a code of letters and digits.
+REFERENCES = frozenset(
+    {
+        "invoice_number",
+        "purchase_order_ref",
+        "sales_order_ref",
+        "customer_number",
+        "contract_ref",
+        "delivery_note_ref",
+        "preceding_invoice_ref",
+        "buyer_reference",
+        "payment_reference",
+        "mandate_id",
+    }
+)
+DATES = frozenset({"issue_date", "due_date", "delivery_date", "order_date", "other_date"})
+
+_FILLERS = frozenset(
+    ["no", "nr", "num", "n", "numero", "nummer", "number", "ref", "is", "der", "die", "das", "the", "le", "la", "el", "il", "o", "de", "of", "von", "du", "is", "sie", "lautet", "num.", "nro", "nº", "lub"]
+)
+_STOPS = frozenset(
+    ["vom", "von", "du", "dated", "date", "datum", "del", "z", "dnia", "of", "issued", "am", "from", "d.d.", "dd", "per", "em", "data", "fecha", "le", "en", "with", "mit", "et", "und", "and"]
+)
+_CODE = re.compile(r"[^\W_][\w./\\\-_+&()]*|[#№][\w./\-]+")
+_NOT_CODE = re.compile(r"(?:www\.|https?:|.*@.*|\+\d|.*[€$£%]|\(\d+\)$)", re.IGNORECASE)
+
+
+class Candidate(NamedTuple):
+    """A value that may be a field: tokens `first` to `last` of a row, with a score (0 to 1)."""
+
+    row: Row
+    first: int
+    last: int
+    text: str
+    score: float
+    label: str
+
+
+class DateCandidate(NamedTuple):
+    """A date that may be a field."""
+
+    row: Row
+    dated: Dated
+    score: float
+    label: str
+
+
+def references(sheet: Sheet, taken: frozenset[int]) -> dict[str, list[Candidate]]:
+    """Collect candidates for every reference, best first; rows in `taken` are invoice lines."""
+    found: dict[str, list[Candidate]] = {}
+    for row in sheet.rows:
+        for at, match in enumerate(row.labels):
+            wanted = {s.concept: s.weight for s in match.senses if s.concept in REFERENCES}
+            if not wanted or (row.index in taken and "purchase_order_ref" not in wanted):
+                continue
+            # A word with a second meaning (`Klant`: number or party) is weaker as a label.
+            others = len({s.concept for s in match.senses} - wanted.keys())
+            for candidate in _values(sheet, row, match, at):
+                for concept, weight in wanted.items():
+                    score = candidate.score * weight * (0.9 if others else 1.0)
+                    if row.index in taken:
+                        score *= 0.5
+                    found.setdefault(concept, []).append(
+                        candidate._replace(score=score, label=row.words(match.first, match.last))
+                    )
+    for candidate in _after_titles(sheet, taken):
+        found.setdefault("invoice_number", []).append(candidate)
+    for items in found.values():
+        items.sort(key=lambda c: (-c.score, c.row.index))
+    return found
+
+
+def _values(sheet: Sheet, row: Row, match: Match, at: int) -> Iterator[Candidate]:
+    """Yield what stands right of a label, else below it."""
+    limit = row.labels[at + 1].first if at + 1 < len(row.labels) else len(row.tokens)
+    right = _code(row, match.last, limit, row.tokens[match.last - 1].x1, sheet.width)
+    if right:
+        yield right
+    elif limit < len(row.tokens) and limit == match.last and row.joined[limit]:
+        # `Order number / date: 4711`: a second label directly follows; look behind it.
+        behind = _code(
+            row, row.labels[at + 1].last, len(row.tokens), row.tokens[limit].x1, sheet.width
+        )
+        if behind:
+            yield behind._replace(score=behind.score * 0.4)
+    if right is None or right.score < 0.8:
+        yield from _below(sheet, row, match)
+
+
+def _code(row: Row, first: int, limit: int, start: float, width: float) -> Candidate | None:
+    """Read a code between `first` and `limit`; None when other words come first."""
+    at = first
+    while at < limit:
+        token = row.tokens[at]
+        key = token.key
+        if not key or (key in _FILLERS and at + 1 < limit) or token.text in {"#", ":", "-", "–"}:
+            at += 1
+            continue
+        break
+    if at >= limit or any(d.first <= at < d.last for d in row.dates):
+        return None
+    token = row.tokens[at]
+    last = at + 1
+    text = token.text
+    # `RE 2026 014`, `INV - 2026`: a short prefix belongs to the code that follows it.
+    while last < limit and row.tokens[last].x0 - row.tokens[last - 1].x1 < 0.55 * row.height:
+        more = row.tokens[last]
+        if (
+            any(d.first <= last < d.last for d in row.dates)
+            or more.text.lower().strip(".:") in _STOPS
+        ):
+            break
+        has_digit = any(map(str.isdigit, more.text))
+        prefix = not any(map(str.isdigit, text)) and len(text) <= 6 and text.isupper()
+        tail = re.fullmatch(r"[/\\\-–_.]|[/\\\-–_.]?[A-Z0-9][A-Z0-9/\-._]*", more.text)
+        if not (has_digit or tail) or not (prefix or tail):
+            break
+        text += " " + more.text
+        last += 1
+    text = text.strip(" ,;:|").rstrip(".")
+    if text.startswith("(") and text.endswith(")"):
+        text = text[1:-1]
+    score = _plausible(text)
+    if score == 0.0:
+        return None
+    gap = token.x0 - start
+    if gap > 0.45 * width:
+        score *= 0.75
+    if row.tokens[at].confidence < 0.8:
+        score *= 0.9
+    return Candidate(row, at, last, text, score, "")
+
+
+def _plausible(text: str) -> float:
+    """Judge whether a text looks like a document's number, 0 to 1."""
+    if not text or _NOT_CODE.match(text) or not _CODE.fullmatch(text.replace(" ", "")):
+        return 0.0
+    digits = sum(map(str.isdigit, text))
+    if digits == 0:
+        return 0.0
+    if re.fullmatch(r"\d{1,3}(?:[.,]\d{3})*[.,]\d{2}", text):
+        return 0.15
+    if len(text) > 40:
+        return 0.0
+    letters = sum(map(str.isalpha, text))
+    if letters > 12 and digits < 3:
+        return 0.2
+    return 1.0 if digits >= 3 or letters else 0.92
+
+
+def _below(sheet: Sheet, row: Row, match: Match) -> Iterator[Candidate]:
+    x0, x1 = row.tokens[match.first].x0, row.tokens[match.last - 1].x1
+    edge = row.bottom
+    for other in sheet.below(row, 4):
+        if other.top - edge > 1.6 * max(row.height, other.height):
+            break
+        inside = [
+            (first, last)
+            for first, last in other.phrases()
+            for first, last in _pieces(other, first, last)
+            if min(other.tokens[last - 1].x1, x1) - max(other.tokens[first].x0, x0) > -1
+            or abs(other.tokens[first].x0 - x0) < 3
+        ]
+        edge = other.bottom
+        if not inside:
+            continue
+        first, last = inside[0]
+        if any(m.first >= first and m.first < last for m in other.labels):
+            return
+        found = _code(other, first, last, x0, sheet.width)
+        if found:
+            yield found._replace(score=found.score * 0.88)
+        return
+
+
+def _pieces(row: Row, first: int, last: int) -> Iterator[tuple[int, int]]:
+    """Cut a phrase around its dates, so that a code beside a date stands alone."""
+    start = first
+    for dated in row.dates:
+        if first <= dated.first < last:
+            if dated.first > start:
+                yield start, dated.first
+            yield dated.first, dated.last
+            start = dated.last
+    if start < last:
+        yield start, last
+
+
+def _after_titles(sheet: Sheet, taken: frozenset[int]) -> Iterator[Candidate]:
+    """Read the number that follows the document's own title: `Rechnung Nr. 42`."""
+    titles = lexicon("kinds", ocr=sheet.by == "ocr")
+    wanted = {"invoice", "credit_note", "corrected_invoice", "self_billed_invoice", "pro_forma"}
+    for row in sheet.rows:
+        if row.index in taken:
+            continue
+        for match in titles.matches([t.key for t in row.tokens], row.joined):
+            if not any(s.concept in wanted for s in match.senses):
+                continue
+            begins = match.first == 0 or not row.joined[match.first]
+            labelled = any(
+                m.first <= match.first < m.last and m.last > match.last for m in row.labels
+            )
+            if labelled:
+                continue
+            limit = next(
+                (m.first for m in row.labels if m.first >= match.last and not _is_number_word(m)),
+                len(row.tokens),
+            )
+            found = _code(row, match.last, limit, row.tokens[match.last - 1].x1, sheet.width)
+            if found and _plausible(found.text) >= 0.9:
+                far = found.row.tokens[found.first].x0 - row.tokens[match.last - 1].x1
+                score = 0.72 if begins else 0.4
+                if far > 4 * row.height:
+                    score -= 0.15
+                if re.fullmatch(r"(?:19|20)\d\d", found.text):
+                    score -= 0.4
+                between = row.words(match.last, found.first).strip(" :.")
+                if between and fold(between) in {
+                    "no",
+                    "nr",
+                    "n",
+                    "num",
+                    "numero",
+                    "nummer",
+                    "number",
+                    "nro",
+                }:
+                    score = 0.88 if begins else 0.55
+                yield found._replace(score=score, label=row.words(match.first, match.last))
+            elif match.last - match.first <= 2 and len([1 for m in row.labels]) >= 2:
+                # A row of headings with the values below: `Customer | Invoice | Due date`.
+                for below in _below(sheet, row, match):
+                    yield below._replace(
+                        score=0.6 * below.score, label=row.words(match.first, match.last)
+                    )
+
+
+def _is_number_word(match: Match) -> bool:
+    return match.key in {"no", "nr", "num", "n", "number", "nummer", "numero", "numer"}
+
+
+# -- dates
+
+
+def date_candidates(sheet: Sheet, taken: frozenset[int]) -> dict[str, list[DateCandidate]]:
+    """Collect the dates of each concept, best first; dates without a label come as `free`."""
+    found: dict[str, list[DateCandidate]] = {}
+    used: set[tuple[int, int]] = set()
+    for row in sheet.rows:
+        for at, match in enumerate(row.labels):
+            wanted = {s.concept: s.weight for s in match.senses if s.concept in DATES}
+            if not wanted:
+                continue
+            for dated, home, score in _dates_of(sheet, row, match, at):
+                if row.index in taken and max(wanted.values()) < 0.9:
+                    continue
+                for concept, weight in wanted.items():
+                    found.setdefault(concept, []).append(
+                        DateCandidate(
+                            home, dated, score * weight, row.words(match.first, match.last)
+                        )
+                    )
+                if max(wanted.values()) >= 0.7:
+                    used.add((home.index, dated.first))
+    for candidate in _beside_titles(sheet):
+        found.setdefault("issue_date", []).append(candidate)
+    for row in sheet.rows:
+        for dated in row.dates:
+            if (row.index, dated.first) not in used and row.index not in taken:
+                found.setdefault("free", []).append(DateCandidate(row, dated, 0.3, ""))
+    for items in found.values():
+        items.sort(key=lambda c: (-c.score, c.row.index))
+    return found
+
+
+def _dates_of(sheet: Sheet, row: Row, match: Match, at: int) -> Iterator[tuple[Dated, Row, float]]:
+    following = [d for d in row.dates if d.first >= match.last]
+    if following:
+        dated = following[0]
+        between = [
+            m
+            for m in row.labels
+            if match.last <= m.first < dated.first and any(s.weight >= 0.7 for s in m.senses)
+        ]
+        words = dated.first - match.last
+        if not between:
+            score = 1.0 if words <= 1 else 0.9 if words <= 3 else 0.6
+            if dated.x0 - row.tokens[match.last - 1].x1 > 0.5 * sheet.width:
+                score *= 0.7
+            yield dated, row, score
+            return
+        paired = [m for m in between if any(s.concept in DATES | REFERENCES for s in m.senses)]
+        if not paired or dated.x0 - row.tokens[match.last - 1].x1 < 2 * row.height:
+            yield dated, row, 0.45
+    x0, x1 = row.tokens[match.first].x0, row.tokens[match.last - 1].x1
+    edge = row.bottom
+    for other in sheet.below(row, 4):
+        if other.top - edge > 1.6 * max(row.height, other.height):
+            break
+        edge = other.bottom
+        hits = [d for d in other.dates if min(d.x1, x1) - max(d.x0, x0) > -1]
+        if hits:
+            if any(
+                m.last <= hits[0].first and any(s.concept in DATES for s in m.senses)
+                for m in other.labels
+            ):
+                break
+            yield hits[0], other, 0.88
+            break
+        if any(min(t.x1, x1) - max(t.x0, x0) > 0 for t in other.tokens):
+            break
+
+
+def _beside_titles(sheet: Sheet) -> Iterator[DateCandidate]:
+    """Read the date in the title's own row: `Rechnung Nr. 42 vom 01.02.2026`."""
+    titles = lexicon("kinds", ocr=sheet.by == "ocr")
+    wanted = {"invoice", "credit_note", "corrected_invoice", "self_billed_invoice", "pro_forma"}
+    for row in sheet.rows:
+        if not row.dates:
+            continue
+        for match in titles.matches([t.key for t in row.tokens], row.joined):
+            if any(s.concept in wanted for s in match.senses) and (
+                match.first == 0 or not row.joined[match.first]
+            ):
+                after = [d for d in row.dates if d.first >= match.last]
+                if after and after[0].first - match.last <= 8:
+                    between = {
+                        s.concept
+                        for m in row.labels
+                        if match.last <= m.first < after[0].first
+                        for s in m.senses
+                        if s.weight >= 0.9
+                    }
+                    if not between & {"due_date", "delivery_date", "order_date", "other_date"}:
+                        yield DateCandidate(row, after[0], 0.82, row.words(match.first, match.last))
+
+
+def order_of(sheet: Sheet) -> Order | None:
+    """Return the order that the document's own dates prove; None when they prove none or both."""
+    votes = {
+        d.printed.certain_order for row in sheet.rows for d in row.dates if d.printed.certain_order
+    }
+    return votes.pop() if len(votes) == 1 else None
+
+
+def ambiguous(items: Sequence[DateCandidate]) -> bool:
+    """Say whether any of the dates can be read in two ways."""
+    return any(len(c.dated.printed.readings) > 1 for c in items)
+
+
+def plausible_dates(issue: date | None, due: date | None) -> bool:
+    """Say whether an invoice can be due on `due` when issued on `issue`."""
+    return issue is None or due is None or -5 <= (due - issue).days <= 400

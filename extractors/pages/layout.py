@@ -1,0 +1,231 @@
+"""Layout: the words of a page as rows, phrases and blocks, each row with what stands in it."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
+
+from extractors.pages.dates import Printed as PrintedDate
+from extractors.pages.dates import dates_in
+from extractors.pages.figures import Figure, figures_in
+from extractors.pages.figures import Printed as PrintedWord
+from extractors.pages.lexicon import Match, fold, lexicon, lookalike
+from extractors.words import Box, PageWords
+
+
+class Token(NamedTuple):
+    """A word, cut where a label is glued to its value (`Number:82`)."""
+
+    text: str
+    x0: float
+    top: float
+    x1: float
+    bottom: float
+    confidence: float
+    key: str
+
+
+class Dated(NamedTuple):
+    """A date in a row: tokens `first` to `last` (exclusive)."""
+
+    first: int
+    last: int
+    printed: PrintedDate
+    x0: float
+    x1: float
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Tokens on one line of a page, from left to right.
+
+    `joined[i]` says that token i continues the phrase of token i-1. `labels`,
+    `figures` and `dates` are what was recognised; `index` counts the rows of
+    the whole document.
+    """
+
+    page: int
+    index: int
+    top: float
+    bottom: float
+    tokens: tuple[Token, ...]
+    joined: tuple[bool, ...]
+    labels: tuple[Match, ...]
+    figures: tuple[Figure, ...]
+    dates: tuple[Dated, ...]
+    text: str
+
+    @property
+    def height(self) -> float:
+        """Return the row's height in points."""
+        return self.bottom - self.top
+
+    @property
+    def x0(self) -> float:
+        """Return the left end in points."""
+        return self.tokens[0].x0
+
+    @property
+    def x1(self) -> float:
+        """Return the right end in points."""
+        return self.tokens[-1].x1
+
+    def box(self, first: int, last: int) -> Box:
+        """Return the box around tokens `first` to `last` (exclusive)."""
+        part = self.tokens[first:last]
+        return (
+            round(part[0].x0, 1),
+            round(min(t.top for t in part), 1),
+            round(part[-1].x1, 1),
+            round(max(t.bottom for t in part), 1),
+        )
+
+    def words(self, first: int, last: int) -> str:
+        """Return the text of tokens `first` to `last` (exclusive)."""
+        return " ".join(t.text for t in self.tokens[first:last])
+
+    def phrases(self) -> Iterator[tuple[int, int]]:
+        """Yield the ranges of tokens that stand close together."""
+        starts = [i for i, joined in enumerate(self.joined) if not joined]
+        yield from pairwise([*starts, len(self.tokens)])
+
+    def phrase_end(self, at: int) -> int:
+        """Return the end (exclusive) of the phrase that token `at` belongs to."""
+        end = at + 1
+        while end < len(self.tokens) and self.joined[end]:
+            end += 1
+        return end
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """All rows of one document, top to bottom, page after page.
+
+    `numbers` are the page numbers in the file; `by` names the reader of the
+    words.
+    """
+
+    rows: tuple[Row, ...]
+    numbers: tuple[int, ...]
+    width: float
+    height: float
+    by: str
+
+    def below(self, row: Row, count: int) -> Sequence[Row]:
+        """Return up to `count` rows under `row` on the same page."""
+        found = self.rows[row.index + 1 : row.index + 1 + count]
+        return [r for r in found if r.page == row.page]
+
+    @property
+    def text(self) -> str:
+        """Return the document's text, one line per row."""
+        return "\n".join(row.text for row in self.rows)
+
+
+# A label glued to its value: `Number:82`, `No#82`, `n°82`; not a time, not an address.
+_GLUED = re.compile(r"([(\[]?[^\W\d_][\w.\-/()]*?[:#№°=]+)(?!//)([^\s:#].*)")
+_NOT_LABEL = re.compile(r"(?:https?|mailto|urn|www|ftp):", re.IGNORECASE)
+_SIGN_GLUED = re.compile(r"(EUR|USD|GBP|CHF|PLN|Rs\.?)(\d.*)")
+
+
+def sheet_of(pages: Sequence[PageWords]) -> Sheet:
+    """Lay out pages; words that touch nothing else become rows of their own."""
+    rows: list[Row] = []
+    for page in pages:
+        for tokens in _grouped(_tokens(page)):
+            rows.append(_row(page, len(rows), tokens))
+    return Sheet(
+        tuple(rows),
+        tuple(p.number for p in pages),
+        max((p.width for p in pages), default=0.0),
+        max((p.height for p in pages), default=0.0),
+        pages[0].by if pages else "",
+    )
+
+
+def _tokens(page: PageWords) -> list[Token]:
+    ocr = page.by == "ocr"
+    tokens = []
+    for word in page.words:
+        text, (x0, top, x1, bottom) = word.text, word.box
+        # Upright words only: a stamp along the margin would tear every row apart.
+        if bottom - top > 2.5 * (x1 - x0) and len(text) > 3 and bottom - top > 30:
+            continue
+        glued = None
+        if ":" in text or "#" in text or "°" in text or "№" in text or "=" in text:
+            glued = None if _NOT_LABEL.match(text) else _GLUED.fullmatch(text)
+        parts: tuple[str, ...] = glued.groups() if glued else (text,)
+        share = (x1 - x0) / max(len(text), 1)
+        for part in parts:
+            width = share * len(part)
+            key = fold(part)
+            if ocr and not key.isdigit():
+                key = lookalike(key)
+            tokens.append(Token(part, x0, top, x0 + width, bottom, word.confidence, key))
+            x0 += width
+    return tokens
+
+
+def _grouped(tokens: list[Token]) -> list[list[Token]]:
+    """Group tokens whose middles lie on one line, lines from top to bottom."""
+    ordered = sorted(tokens, key=lambda t: t.top + t.bottom)
+    groups: list[list[Token]] = []
+    middle = tallest = 0.0
+    for token in ordered:
+        own = (token.top + token.bottom) / 2
+        height = token.bottom - token.top
+        if groups and own - middle <= 0.32 * min(height, tallest):
+            groups[-1].append(token)
+        else:
+            groups.append([token])
+            middle, tallest = own, height
+    for group in groups:
+        group.sort(key=lambda t: t.x0)
+    return groups
+
+
+def _row(page: PageWords, index: int, tokens: list[Token]) -> Row:
+    height = sum(t.bottom - t.top for t in tokens) / len(tokens)
+    reach = max(height, 4.0)
+    joined = [False] + [b.x0 - a.x1 <= reach for a, b in pairwise(tokens)]
+    text = " ".join(t.text for t in tokens)
+    figures: tuple[Figure, ...] = ()
+    dates: tuple[Dated, ...] = ()
+    if any(map(str.isdigit, text)):
+        dates = tuple(_dated(text, tokens))
+        taken = {i for d in dates for i in range(d.first, d.last)}
+        printed = [
+            PrintedWord("" if i in taken else t.text, t.x0, t.x1) for i, t in enumerate(tokens)
+        ]
+        figures = tuple(figures_in(printed, reach))
+    words = lexicon("labels", ocr=page.by == "ocr")
+    return Row(
+        page.number,
+        index,
+        min(t.top for t in tokens),
+        max(t.bottom for t in tokens),
+        tuple(tokens),
+        tuple(joined),
+        tuple(words.matches([t.key for t in tokens], joined)),
+        figures,
+        dates,
+        text,
+    )
+
+
+def _dated(text: str, tokens: list[Token]) -> Iterator[Dated]:
+    found = dates_in(text)
+    if not found:
+        return
+    starts, at = [], 0
+    for token in tokens:
+        starts.append(at)
+        at += len(token.text) + 1
+    for printed in found:
+        first = bisect_right(starts, printed.start) - 1
+        last = bisect_right(starts, printed.end - 1)
+        yield Dated(first, last, printed, tokens[first].x0, tokens[last - 1].x1)

@@ -1,0 +1,134 @@
+"""Lexicon: wordings in eight languages and what they mean, read from the text files beside it."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from functools import cache
+from importlib import resources
+from itertools import product
+from typing import NamedTuple
+
+_SPECIAL = str.maketrans(
+    {
+        "ß": "ss",
+        "ø": "o",
+        "ł": "l",
+        "æ": "ae",
+        "œ": "oe",
+        "đ": "d",
+        "ı": "i",
+        "°": "o",
+        "º": "o",
+        "#": "no",
+    }
+)
+# What OCR confuses, folded to one letter on both sides of a comparison.
+_LOOKALIKES = str.maketrans({"0": "o", "1": "l", "i": "l", "5": "s", "8": "b", "q": "g", "6": "g"})
+_LONGEST = 8
+
+
+def fold(text: str) -> str:
+    """Reduce to lower-case letters and digits without accents, so that spellings compare."""
+    if text.isascii():
+        text = text.lower().replace("#", "no")
+    else:
+        text = unicodedata.normalize("NFKD", text.casefold().translate(_SPECIAL))
+    return text if text.isalnum() and text.isascii() else "".join(filter(str.isalnum, text))
+
+
+def lookalike(key: str) -> str:
+    """Fold a key further so that letters OCR confuses compare equal."""
+    return key.translate(_LOOKALIKES).replace("rn", "m")
+
+
+class Sense(NamedTuple):
+    """One meaning of a wording; `weight` (0 to 1) says how surely it has it."""
+
+    concept: str
+    weight: float
+    language: str
+
+
+class Match(NamedTuple):
+    """A wording found: words `first` to `last` (exclusive) and what they can mean."""
+
+    first: int
+    last: int
+    key: str
+    senses: tuple[Sense, ...]
+
+
+class Lexicon:
+    """Finds the longest wordings in a row of words, however they are spaced or hyphenated."""
+
+    def __init__(self, senses: dict[str, tuple[Sense, ...]]) -> None:
+        """Index `senses` by folded wording."""
+        self._senses = senses
+        self._starts = {key[:n] for key in senses for n in range(1, len(key))}
+
+    def senses(self, key: str) -> tuple[Sense, ...]:
+        """Return what exactly this folded wording means."""
+        return self._senses.get(key, ())
+
+    def matches(self, keys: Sequence[str], joined: Sequence[bool]) -> Iterator[Match]:
+        """Yield the longest wordings from left to right, without overlap.
+
+        `joined[i]` says that word i stands close enough to word i-1 to be read
+        with it.
+        """
+        count, first = len(keys), 0
+        while first < count:
+            key = keys[first]
+            found = None
+            if key:
+                last = first + 1
+                while True:
+                    if key in self._senses:
+                        found = (last, key)
+                    if last >= count or last - first >= _LONGEST or not joined[last]:
+                        break
+                    if key not in self._starts:
+                        break
+                    key += keys[last]
+                    last += 1
+            if found:
+                yield Match(first, found[0], found[1], self._senses[found[1]])
+                first = found[0]
+            else:
+                first += 1
+
+
+@cache
+def lexicon(name: str, *, ocr: bool = False) -> Lexicon:
+    """Return the lexicon in `lexicons/<name>.txt`; with `ocr`, the one for confusable letters."""
+    text = (resources.files(__package__) / "lexicons" / f"{name}.txt").read_text("utf-8")
+    senses: dict[str, dict[str, Sense]] = {}
+    for line in text.splitlines():
+        if not line or line.startswith("#"):
+            continue
+        head, _, tail = line.partition(": ")
+        concept, weight, language = head.split()
+        for wording in _wordings(tail):
+            key = fold(wording)
+            if ocr:
+                key = lookalike(key)
+            if not key:
+                continue
+            sense = Sense(concept, float(weight), language)
+            known = senses.setdefault(key, {})
+            if concept not in known or known[concept].weight < sense.weight:
+                known[concept] = sense
+    return Lexicon({key: tuple(known.values()) for key, known in senses.items()})
+
+
+_CHOICE = re.compile(r"\{([^}]*)\}")
+
+
+def _wordings(tail: str) -> Iterator[str]:
+    for entry in re.split(r",(?![^{]*\})", tail):
+        parts = _CHOICE.split(entry.strip())
+        # Odd parts are alternatives; all combinations are wordings of their own.
+        for chosen in product(*(p.split("|") if i % 2 else (p,) for i, p in enumerate(parts))):
+            yield "".join(chosen)

@@ -1,0 +1,641 @@
+"""Seller and buyer: address blocks, the headings over them, and what else names a company."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import NamedTuple
+
+from extractors.pages.identifiers import Identifier
+from extractors.pages.layout import Row, Sheet
+from extractors.pages.lexicon import fold
+
+_POSTAL = re.compile(
+    r"(?:^|[\s,·•|\-–])(?:"
+    r"(?:[A-Z]{1,3}[\s\-–])?\d{5}\s+[^\W\d]"
+    r"|(?:[A-Z]{1,3}[\s\-–])?\d{4}\s+[^\W\d][^\W\d]"
+    r"|\d{4}\s?[A-Z]{2}(?:\s|,|$)"
+    r"|(?:PL[\s\-–])?\d{2}-\d{3}\s+[^\W\d]"
+    r"|(?:PT[\s\-–])?\d{4}-\d{3}(?:\s+[^\W\d]|$)"
+    r"|[A-Z]{1,2}\d[A-Z\d]?\s?\d[A-Z]{2}\b"
+    r"|[A-Z]{2}\.?,?\s+\d{5}(?:-\d{4})?\b"
+    r"|[A-Z]\d[A-Z]\s?\d[A-Z]\d\b"
+    r"|(?:[A-Z]{1,2}[\s\-–])?\d{3}\s\d{2}\s+[^\W\d]"
+    r"|[^\W\d]{3,}[ ,]+\d{5,6}\b"
+    r")"
+)
+_FORMS = (
+    r"GmbH\s?&\s?Co\.?(?:\s?(?:KGaA|KG|OHG))?|gGmbH|mbH|GmbH|GesmbH|AG(?:\s?&\s?Co\.?\s?KGaA)?|KGaA|KG|OHG|GbR|e\.\s?K\.?|e\.\s?V\.?|e\.\s?G\.?|eG|UG(?:\s?\(haftungsbeschränkt\))?|PartG(?:\s?mbB)?|SE|a\.\s?G\.?|"
+    r"SARL|S\.A\.R\.L\.?|SAS|S\.A\.S\.?|SASU|EURL|SNC|SCOP|SCI|S\.A\.|SA|SPRL|SRL|S\.R\.L\.?|BVBA|"
+    r"Ltd\.?|Limited|LLC|L\.L\.C\.?|Inc\.?|Incorporated|Corp\.?|Corporation|PLC|plc|LLP|L\.P\.|Pvt\.?\s+Ltd\.?|Private\s+Limited|Pty\.?\s+Ltd\.?|Co\.,?\s+Ltd\.?|Company|"
+    r"B\.\s?V\.?|BV|N\.\s?V\.?|NV|V\.\s?O\.\s?F\.?|VOF|C\.V\.|"
+    r"S\.L\.U\.?|S\.L\.|SL|SLU|S\.A\.U\.?|S\.\s?Coop\.?|S\.C\.|"
+    r"S\.r\.l\.?s?|Srls?|S\.p\.A\.?|SpA|S\.n\.c\.?|S\.a\.s\.?|Soc\.\s?Coop\.?|"
+    r"Lda\.?|Unipessoal,?\s+Lda\.?|S\.\s?A\.|"
+    r"[Ss]p\.\s?z\s?o\.\s?o\.?(?:\s?[Ss]p\.\s?k\.)?|[Ss]p\.\s?j\.?|[Ss]p\.\s?k\.?|[Ss]p\.\s?c\.?|S\.K\.A\.|P\.S\.A\.|"
+    r"AB|AS|A/S|ApS|Oy|Oyj|Kft\.?|Zrt\.?|s\.r\.o\.|a\.s\.|d\.o\.o\.|EOOD|OOD|S\.C\.A\."
+)
+_LEGAL = re.compile(rf"(?<![\w.&])(?:{_FORMS})(?![\w])")
+_NAMED = re.compile(rf"[^\W_][^|•·●;:]{{1,70}}?[ ,]\s?(?:{_FORMS})(?![\w])")
+_SPLIT = re.compile(r"\s+[-–—|•·●∙*◦/]+\s+|\s*[|•·●∙◦]\s*|,\s+(?=\D*\d)")
+_SALUTATION = re.compile(
+    r"(?:herrn?|frau|firma|fa\.?|company|mr\.?|mrs\.?|ms\.?|dhr\.?|mevr\.?|mw\.?|m\.|mme|monsieur|madame|sr\.?|sra\.?|spett\.?(?:le)?|to|an|aan|à|pan|pani|exmo.*|messrs\.?|gentile|sig\.?(?:ra)?|egr\.?)",
+    re.IGNORECASE,
+)
+_CONTACT = re.compile(
+    r"@|www\.|https?:|(?:\+|\(0)\d|\b(?:tel|fax|fon|phone|e-?mail|mobil|tél)\b", re.IGNORECASE
+)
+_DOMAIN = re.compile(
+    r"(?:@|www\.|https?://(?:www\.)?)([a-z0-9\-]+(?:\.[a-z0-9\-]+)*)\.[a-z]{2,}", re.IGNORECASE
+)
+_PUBLIC = frozenset(
+    ["gmail", "gmx", "web", "outlook", "hotmail", "yahoo", "tonline", "freenet", "orange", "wanadoo", "libero", "icloud", "localhost", "example"]
+)
+_YOURS = frozenset(
+    ["ihre", "ihr", "ihrer", "your", "customer", "client", "clients", "kunde", "kunden", "kaufer", "buyer", "uw", "klant", "votre", "vos", "su", "cliente", "vostra", "nabywcy", "nabywca", "klienta", "acquirente", "destinatario", "comprador", "adquirente", "koper", "afnemer", "bill", "recipient", "leistungsempfanger", "empfanger", "vs", "seu", "sua", "debtor", "debitor", "cessionario", "committente"]
+)
+
+
+class Part(NamedTuple):
+    """A phrase in a block: tokens `first` to `last` of a row."""
+
+    row: Row
+    first: int
+    last: int
+    text: str
+
+
+@dataclass(slots=True)
+class Block:
+    """Phrases printed under each other."""
+
+    parts: list[Part]
+    role: str = ""
+    scores: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def x0(self) -> float:
+        """Return the left edge in points."""
+        return min(p.row.tokens[p.first].x0 for p in self.parts)
+
+    @property
+    def top(self) -> float:
+        """Return the upper edge in points."""
+        return self.parts[0].row.top
+
+
+class Named(NamedTuple):
+    """A party's name with its place, how sure (0 to 1), and why."""
+
+    part: Part
+    text: str
+    score: float
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Parties:
+    """What was found of both parties."""
+
+    seller: Named | None = None
+    buyer: Named | None = None
+    seller_address: tuple[Part, ...] = ()
+    buyer_address: tuple[Part, ...] = ()
+    seller_vat: Identifier | None = None
+    buyer_vat: Identifier | None = None
+
+
+def find_parties(sheet: Sheet, taken: frozenset[int], vats: Sequence[Identifier]) -> Parties:
+    """Tell seller and buyer apart; what stays unclear is left out."""
+    blocks = _blocks(sheet, taken)
+    headings = list(_headings(sheet, taken))
+    domains = _domains(sheet)
+    sender = _sender_line(sheet, taken)
+    names = list(_names(sheet, blocks, headings, sender, taken))
+    seller = _best(names, "seller", domains, vats, None)
+    buyer = _best(names, "buyer", domains, vats, seller)
+    seller_vat, buyer_vat = _vat_owners(vats, headings, seller, buyer)
+    return Parties(
+        seller=seller,
+        buyer=buyer,
+        seller_address=_address(blocks, seller),
+        buyer_address=_address(blocks, buyer),
+        seller_vat=seller_vat,
+        buyer_vat=buyer_vat,
+    )
+
+
+# -- blocks
+
+
+def _blocks(sheet: Sheet, taken: frozenset[int]) -> list[Block]:
+    done: list[Block] = []
+    open_: list[Block] = []
+    for row in sheet.rows:
+        if row.index in taken:
+            continue
+        still: list[Block] = []
+        for block in open_:
+            end = block.parts[-1].row
+            if end.page == row.page and row.top - end.bottom < 1.0 * max(row.height, end.height):
+                still.append(block)
+            else:
+                done.append(block)
+        open_ = still
+        for first, last in row.phrases():
+            part = Part(row, first, last, row.words(first, last))
+            x0, x1 = row.tokens[first].x0, row.tokens[last - 1].x1
+            home = None
+            for block in open_:
+                end_part = block.parts[-1]
+                if end_part.row is row:
+                    continue
+                left = end_part.row.tokens[end_part.first].x0
+                right = end_part.row.tokens[end_part.last - 1].x1
+                if abs(left - x0) < 4 or abs(right - x1) < 3 or abs((left + right) - (x0 + x1)) < 4:
+                    home = block
+                    break
+            if home is None:
+                open_.append(Block([part]))
+            else:
+                home.parts.append(part)
+    return done + open_
+
+
+def _has_postal(text: str) -> bool:
+    return _POSTAL.search(text) is not None
+
+
+# -- headings
+
+
+class _Heading(NamedTuple):
+    role: str
+    row: Row
+    first: int
+    last: int
+    x0: float
+    right: float
+
+
+_HEADING_ROLES = ("seller", "buyer", "ship_to")
+
+
+def _headings(sheet: Sheet, taken: frozenset[int]) -> Iterator[_Heading]:
+    for row in sheet.rows:
+        if row.index in taken:
+            continue
+        found: list[tuple[str, int, int]] = []
+        for match in row.labels:
+            roles = [s.concept for s in match.senses if s.concept in _HEADING_ROLES]
+            if not roles or (match.first and row.joined[match.first]):
+                continue
+            short = len(match.key) < 4
+            end = row.phrase_end(match.last - 1)
+            colon = row.tokens[match.last - 1].text.endswith(":") or (
+                match.last < len(row.tokens) and row.tokens[match.last].text == ":"
+            )
+            alone = end == match.last
+            other = any(s.concept not in _HEADING_ROLES for s in match.senses)
+            if not (alone or colon) or (short and not colon and not (alone and len(match.key) > 1)):
+                continue
+            if other and not colon and not alone:
+                continue
+            found.append((roles[0], match.first, match.last))
+        for at, (role, first, last) in enumerate(found):
+            right = row.tokens[found[at + 1][1]].x0 - 4 if at + 1 < len(found) else sheet.width
+            yield _Heading(role, row, first, last, row.tokens[first].x0, right)
+
+
+def _heading_over(
+    row: Row, x0: float, headings: Sequence[_Heading], reach: float = 130
+) -> _Heading | None:
+    best = None
+    for heading in headings:
+        above = heading.row.page == row.page and heading.row.index <= row.index
+        if above and row.top - heading.row.bottom < reach:
+            # A value can start a little left of its centred heading.
+            if heading.x0 - 12 <= x0 < heading.right:
+                best = heading
+    return best
+
+
+# -- names
+
+
+class _Name(NamedTuple):
+    role: str
+    part: Part
+    text: str
+    score: float
+    why: str
+
+
+def _names(
+    sheet: Sheet,
+    blocks: Sequence[Block],
+    headings: Sequence[_Heading],
+    sender: Part | None,
+    taken: frozenset[int],
+) -> Iterator[_Name]:
+    yield from _under_headings(sheet, headings)
+    yield from _labelled_names(sheet, headings)
+    if sender is not None:
+        text = _clean(_SPLIT.split(sender.text)[0])
+        if text:
+            yield _Name("seller", sender, text, 0.85, "first in the sender line over the address")
+    for block in blocks:
+        yield from _from_block(sheet, block, headings, sender)
+    yield from _company_names(sheet, headings, taken)
+
+
+def _under_headings(sheet: Sheet, headings: Sequence[_Heading]) -> Iterator[_Name]:
+    for heading in headings:
+        if heading.role == "ship_to":
+            continue
+        row = heading.row
+        beside = [
+            (first, last)
+            for first, last in row.phrases()
+            if last > heading.last and row.tokens[last - 1].x1 <= heading.right + 4
+        ]
+        if beside:
+            first, last = max(beside[0][0], heading.last), beside[0][1]
+            text = _clean(row.words(first, last))
+            far = row.tokens[first].x0 - row.tokens[heading.last - 1].x1
+            colon = row.tokens[heading.last - 1].text.endswith(":")
+            if (
+                text
+                and _is_name(text)
+                and far < 220
+                and not _labelled(row, first, last)
+                and (colon or far < 90)
+            ):
+                yield _Name(
+                    heading.role,
+                    Part(row, first, last, text),
+                    text,
+                    0.9,
+                    f"beside '{row.words(heading.first, heading.last)}'",
+                )
+                continue
+        edge = row
+        for other in sheet.below(row, 6):
+            if other.top - edge.bottom > 2.6 * max(row.height, other.height):
+                break
+            hit = None
+            for first, last in other.phrases():
+                x0 = other.tokens[first].x0
+                if heading.x0 - 12 <= x0 < heading.right:
+                    hit = (first, last)
+                    break
+            if hit is None:
+                continue
+            edge = other
+            text = _clean(other.words(*hit))
+            if not text or _SALUTATION.fullmatch(text):
+                continue
+            if _labelled(other, *hit):
+                break
+            if _is_name(text):
+                weight = 0.95 if len(row.tokens) - heading.first < 8 else 0.8
+                yield _Name(
+                    heading.role,
+                    Part(other, *hit, text),
+                    text,
+                    weight,
+                    f"under '{row.words(heading.first, heading.last)}'",
+                )
+            break
+
+
+def _labelled_names(sheet: Sheet, headings: Sequence[_Heading]) -> Iterator[_Name]:
+    for row in sheet.rows:
+        for match in row.labels:
+            if not any(s.concept == "party_name" for s in match.senses):
+                continue
+            if match.first and row.joined[match.first]:
+                continue
+            over = _heading_over(row, row.tokens[match.first].x0, headings)
+            if over is None or over.role == "ship_to" or over.row is row:
+                continue
+            nxt = [p for p in row.phrases() if p[1] > match.last]
+            if nxt:
+                first, last = max(nxt[0][0], match.last), nxt[0][1]
+                text = _clean(row.words(first, last))
+                if text and _is_name(text):
+                    yield _Name(
+                        over.role,
+                        Part(row, first, last, text),
+                        text,
+                        0.97,
+                        f"labelled as name under '{over.row.words(over.first, over.last)}'",
+                    )
+
+
+def _from_block(
+    sheet: Sheet, block: Block, headings: Sequence[_Heading], sender: Part | None
+) -> Iterator[_Name]:
+    postal = [i for i, p in enumerate(block.parts) if _has_postal(p.text)]
+    if not postal:
+        return
+    lead = [
+        p
+        for p in block.parts[: postal[0]]
+        if _clean(p.text) and not _SALUTATION.fullmatch(_clean(p.text))
+    ]
+    lead = [p for p in lead if not _labelled(p.row, p.first, p.last)]
+    contact = sum(bool(_CONTACT.search(p.text)) for p in block.parts)
+    if not lead or not 1 <= len(lead) <= 7:
+        return
+    # The nearest lines over the street: headings or slogans may stand further up.
+    part = lead[0]
+    text = _clean(part.text)
+    if not text or not _is_name(text):
+        return
+    over = _heading_over(part.row, part.row.tokens[part.first].x0, headings, 60)
+    if over is not None and over.row is not part.row:
+        return
+    first_page = part.row.page == sheet.numbers[0]
+    if not first_page:
+        return
+    legal = bool(_LEGAL.search(text))
+    low = part.row.top > 0.6 * sheet.height
+    if low or contact:
+        yield _Name(
+            "seller",
+            part,
+            text,
+            0.5 + 0.15 * legal + 0.1 * min(contact, 2),
+            "heads an address with contact details",
+        )
+    else:
+        follows = (
+            sender is not None
+            and sender.row.page == part.row.page
+            and 0 <= part.row.top - sender.row.bottom < 60
+            and abs(part.row.tokens[part.first].x0 - sender.row.tokens[sender.first].x0) < 60
+        )
+        if follows:
+            yield _Name("buyer", part, text, 0.92, "stands under the sender line")
+        elif part.row.top < 0.42 * sheet.height:
+            yield _Name(
+                "buyer",
+                part,
+                text,
+                0.5 + 0.1 * (part.row.top > 0.12 * sheet.height),
+                "heads an address without contact details",
+            )
+            yield _Name(
+                "seller",
+                part,
+                text,
+                0.3 + 0.15 * legal + 0.12 * (part.row.top < 0.1 * sheet.height),
+                "heads an address at the top",
+            )
+
+
+def _company_names(
+    sheet: Sheet, headings: Sequence[_Heading], taken: frozenset[int]
+) -> Iterator[_Name]:
+    for row in sheet.rows:
+        if row.index in taken:
+            continue
+        for first, last in row.phrases():
+            text = row.words(first, last)
+            found = _NAMED.search(text)
+            if not found or len(text) > 160:
+                continue
+            name = _clean(
+                _SPLIT.split(found.group())[0]
+                if not _LEGAL.search(_SPLIT.split(found.group())[-1])
+                else _SPLIT.split(found.group())[-1]
+            )
+            if not name or not _is_name(name) or len(name.split()) > 8:
+                continue
+            over = _heading_over(row, row.tokens[first].x0, headings)
+            if over is not None and over.role in {"buyer", "ship_to"}:
+                continue
+            if over is not None and over.role == "seller":
+                continue
+            low = row.top > 0.8 * sheet.height
+            high = row.top < 0.12 * sheet.height and row.page == sheet.numbers[0]
+            starts = found.start() == 0
+            score = 0.35 + 0.12 * (low or high) + 0.08 * starts
+            yield _Name(
+                "seller",
+                Part(row, first, last, text),
+                name,
+                score,
+                "a company's name with its legal form",
+            )
+
+
+def _sender_line(sheet: Sheet, taken: frozenset[int]) -> Part | None:
+    """Find the small line `Company - Street 1 - 12345 City` that windows show over the address."""
+    for row in sheet.rows:
+        if row.page != sheet.numbers[0] or row.top > 0.35 * sheet.height:
+            break
+        for first, last in row.phrases():
+            if last - first < 4:
+                continue
+            text = row.words(first, last)
+            pieces = [p for p in _SPLIT.split(text) if p.strip()]
+            if (
+                len(pieces) >= 3
+                and _has_postal(" " + text)
+                and any(c.isdigit() for c in text)
+                and _is_name(_clean(pieces[0]))
+            ):
+                return Part(row, first, last, text)
+    return None
+
+
+def _labelled(row: Row, first: int, last: int) -> bool:
+    """Say whether a phrase begins with a label that is not a party's heading."""
+    for match in row.labels:
+        if match.first == first:
+            concepts = {s.concept for s in match.senses}
+            if match.last == last:
+                return True
+            colon = row.tokens[match.last - 1].text.endswith(":")
+            if colon or not concepts <= {
+                "seller",
+                "buyer",
+                "ship_to",
+                "party_name",
+                "party_address",
+                "other_ref",
+                "own_reference",
+            }:
+                return len(match.key) > 3 or colon
+    return False
+
+
+def _clean(text: str) -> str:
+    text = text.strip(" ,;:|-–•·*#")
+    text = re.sub(
+        r"^(?:name|firma|company|raison sociale|nom|nazwa)\s*:\s*", "", text, flags=re.IGNORECASE
+    )
+    return text.strip()
+
+
+def _is_name(text: str) -> bool:
+    letters = sum(map(str.isalpha, text))
+    if letters < 3 or len(text) > 90 or "@" in text or len(text.split()) > 10:
+        return False
+    digits = sum(map(str.isdigit, text))
+    if digits > 4 or digits > letters / 2:
+        return False
+    if (
+        _CONTACT.search(text)
+        or (text.endswith((".", ":"))
+        and not _LEGAL.search(text)
+        and len(text.split()) > 4)
+    ):
+        return False
+    return not re.fullmatch(r"(?:page|seite|pagina)\b.*", text, re.IGNORECASE)
+
+
+# -- choice
+
+
+def _domains(sheet: Sheet) -> list[str]:
+    found = []
+    for match in _DOMAIN.finditer(sheet.text):
+        for label in match.group(1).split("."):
+            key = fold(label)
+            if len(key) >= 4 and key not in _PUBLIC:
+                found.append(key)
+    return found
+
+
+def _core(text: str) -> str:
+    return fold(_LEGAL.sub("", text))
+
+
+def _best(
+    names: Sequence[_Name],
+    role: str,
+    domains: Sequence[str],
+    vats: Sequence[Identifier],
+    other: Named | None,
+) -> Named | None:
+    scores: dict[str, float] = {}
+    first: dict[str, _Name] = {}
+    opposite = {_core(n.text) for n in names if n.role not in {role, ""} and n.score >= 0.85}
+    taken = _core(other.text) if other else ""
+    for name in names:
+        if name.role != role:
+            continue
+        key = _core(name.text)
+        if not key or (taken and (key == taken or (len(taken) > 5 and taken in key))):
+            continue
+        held = first.get(key)
+        if held is None:
+            first[key] = name
+            scores[key] = name.score
+        else:
+            if name.score > held.score:
+                first[key] = name
+            scores[key] = max(scores[key], name.score) + 0.06
+    for key in scores:
+        if key in opposite:
+            scores[key] -= 0.5
+        if role == "seller" and any(
+            d in key or key in d or _initials(first[key].text) == d for d in domains if len(key) > 3
+        ):
+            scores[key] += 0.22
+    if not scores:
+        return None
+    ranked = sorted(scores.items(), key=lambda item: -item[1])
+    key, score = ranked[0]
+    rival = ranked[1][1] if len(ranked) > 1 else 0.0
+    name = first[key]
+    sure = min(0.98, score) if score - rival > 0.1 else min(0.7, score)
+    if name.score >= 0.9:
+        sure = max(sure, 0.9)
+    return Named(name.part, name.text, sure, name.why)
+
+
+def _initials(text: str) -> str:
+    return "".join(word[0] for word in text.split() if word[:1].isalpha()).lower()
+
+
+def _vat_owners(
+    vats: Sequence[Identifier],
+    headings: Sequence[_Heading],
+    seller: Named | None,
+    buyer: Named | None,
+) -> tuple[Identifier | None, Identifier | None]:
+    sellers: list[Identifier] = []
+    buyers: list[Identifier] = []
+    unclear: list[Identifier] = []
+    for found in vats:
+        row = found.row
+        near = row.tokens[max(0, found.first - 6) : found.first]
+        words = {t.key for t in near}
+        over = _heading_over(row, row.tokens[found.first].x0, headings, 160)
+        if over is None:
+            label = next(
+                (
+                    t
+                    for t, j in zip(
+                        row.tokens[found.first :: -1], row.joined[found.first :: -1], strict=False
+                    )
+                    if not j
+                ),
+                None,
+            )
+            if label is not None:
+                over = _heading_over(row, label.x0, headings, 160)
+        if words & _YOURS or any(k.startswith(("customer", "client", "kunden")) for k in words) or (over is not None and over.role == "buyer"):
+            buyers.append(found)
+        elif over is not None and over.role == "seller":
+            sellers.append(found)
+        elif (
+            buyer is not None
+            and row.page == buyer.part.row.page
+            and 0 <= row.top - buyer.part.row.top < 75
+            and abs(row.tokens[found.first].x0 - buyer.part.row.tokens[buyer.part.first].x0) < 90
+        ):
+            buyers.append(found)
+        else:
+            unclear.append(found)
+    values = {b.value for b in buyers}
+    unclear = [u for u in unclear if u.value not in values]
+    if not sellers:
+        kinds = {u.value for u in unclear}
+        if len(kinds) == 1 or (unclear and not buyers):
+            # Several ids without any heading: the seller's stands in footer or letterhead twice.
+            counts = {v: sum(u.value == v for u in unclear) for v in kinds}
+            top = max(counts.values())
+            winners = [u for u in unclear if counts[u.value] == top]
+            if len({w.value for w in winners}) == 1:
+                sellers = winners
+    sellers.sort(key=lambda v: -v.proved)
+    buyers.sort(key=lambda v: -v.proved)
+    return (sellers[0] if sellers else None), (buyers[0] if buyers else None)
+
+
+def _address(blocks: Iterable[Block], named: Named | None) -> tuple[Part, ...]:
+    """Return the lines of the block that the name heads, down to the town."""
+    if named is None:
+        return ()
+    for block in blocks:
+        for at, part in enumerate(block.parts):
+            if part.row is named.part.row and part.first <= named.part.first < part.last:
+                rest = block.parts[at + 1 : at + 7]
+                for end, line in enumerate(rest):
+                    if _has_postal(line.text):
+                        return tuple(rest[: end + 1])
+                return ()
+    return ()
+
+
+def lines_of(parts: Sequence[Part]) -> str:
+    """Join the lines of an address with commas."""
+    kept = [a for a, b in pairwise([*parts, None]) if a is not None]
+    return ", ".join(p.text.strip(" ,") for p in kept)

@@ -1,0 +1,228 @@
+"""PDF text layers: words and boxes from PDFium, and whether the text can be trusted."""
+
+from __future__ import annotations
+
+import ctypes
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pypdfium2 as pdfium
+import pypdfium2.raw as raw
+
+from extractors.pages import read_pages
+from extractors.words import PageWords, Word
+from records.documents import Document, Kind, Reading
+from records.findings import Finding, finding
+
+#: Pages beyond this are not read: no invoice is longer, but attacks are.
+PAGE_LIMIT = 300
+#: Words beyond this on one page are not read.
+WORD_LIMIT = 20_000
+#: A page with at least this share of characters no font should map to is garbage.
+GARBAGE_SHARE = 0.25
+
+_ENDS = "\x02\ufffe"
+
+
+@dataclass(frozen=True, slots=True)
+class TextLayer:
+    """The pages of a PDF as text, and the numbers (from 1) of those that need OCR.
+
+    A page needs OCR when its text layer is missing though it draws something,
+    or is garbage (a font without a usable map). `pages` holds every page; one
+    that needs OCR has no words.
+    """
+
+    pages: tuple[PageWords, ...]
+    needs_ocr: tuple[int, ...]
+    findings: tuple[Finding, ...] = ()
+
+
+class Extractor:
+    """Reads PDFs that carry their own text."""
+
+    def accepts(self, document: Document) -> bool:
+        """Say whether the document is a PDF."""
+        return document.media_type == "application/pdf"
+
+    def extract(self, document: Document) -> Iterator[Reading]:
+        """Yield one Reading per invoice found in the text layer."""
+        layer = read_text(document.read(), document.pages)
+        if not any(page.words for page in layer.pages):
+            findings = layer.findings or (finding("no_text"),)
+            yield Reading(kind=Kind.UNKNOWN, findings=findings)
+            return
+        for reading in read_pages(layer.pages):
+            if layer.findings:
+                yield Reading(
+                    kind=reading.kind,
+                    fields=reading.fields,
+                    findings=(*reading.findings, *layer.findings),
+                    pages=reading.pages,
+                    text=reading.text,
+                )
+            else:
+                yield reading
+
+
+def read_text(content: bytes, pages: tuple[int, int] | None = None) -> TextLayer:
+    """Read the text layer of a PDF; `pages` (from 1, both included) limits it.
+
+    A locked or damaged file gives a Finding instead of pages; never raises on
+    bad bytes.
+    """
+    try:
+        pdf = pdfium.PdfDocument(content)
+    except pdfium.PdfiumError as error:
+        code = "encrypted" if "assword" in str(error) else "damaged"
+        return TextLayer((), (), (finding(code),))
+    try:
+        return _read(pdf, pages)
+    finally:
+        pdf.close()
+
+
+def _read(pdf: Any, pages: tuple[int, int] | None) -> TextLayer:
+    first, last = pages or (1, len(pdf))
+    last = min(last, len(pdf))
+    findings: list[Finding] = []
+    if last - first + 1 > PAGE_LIMIT:
+        findings.append(
+            finding(
+                "too_large",
+                message="Only the first pages were read",
+                expected=PAGE_LIMIT,
+                actual=last - first + 1,
+            )
+        )
+        last = first + PAGE_LIMIT - 1
+    read: list[PageWords] = []
+    needs_ocr: list[int] = []
+    for number in range(first, last + 1):
+        try:
+            page = pdf[number - 1]
+        except pdfium.PdfiumError:
+            findings.append(finding("damaged", where=f"page {number}"))
+            continue
+        try:
+            width, height = page.get_size()
+            words, garbage = _words(page, height)
+            if garbage or (not words and _draws(page)):
+                needs_ocr.append(number)
+                words = []
+        finally:
+            page.close()
+        read.append(
+            PageWords(number=number, width=width, height=height, words=tuple(words), by="pdf_text")
+        )
+    if needs_ocr and any(page.words for page in read):
+        shown = ", ".join(map(str, needs_ocr))
+        findings.append(
+            finding("no_text", where=f"page {shown}", message="A page has no usable text layer")
+        )
+    return TextLayer(tuple(read), tuple(needs_ocr), tuple(findings))
+
+
+def _draws(page: Any) -> bool:
+    return raw.FPDFPage_CountObjects(page) > 0
+
+
+def _words(page: Any, height: float) -> tuple[list[Word], bool]:
+    """Return the words of a page, and whether its text is garbage."""
+    text_page = page.get_textpage()
+    try:
+        count = raw.FPDFText_CountChars(text_page)
+        if count <= 0:
+            return [], False
+        text = _text(text_page, count)
+        if is_garbage(text):
+            return [], True
+        return list(_boxed(text_page, text, page, height)), False
+    finally:
+        text_page.close()
+
+
+def _text(text_page: Any, count: int) -> str:
+    buffer = (ctypes.c_ushort * (count + 1))()
+    written = raw.FPDFText_GetText(text_page, 0, count, buffer)
+    text = bytes(buffer)[: max(0, written - 1) * 2].decode("utf-16-le", "surrogatepass")
+    if len(text) == count:
+        return text
+    # PDFium left characters out: take them one by one, so that index and box agree.
+    get = raw.FPDFText_GetUnicode
+    return "".join(chr(c) if (c := get(text_page, i)) else "\ufffd" for i in range(count))
+
+
+def is_garbage(text: str) -> bool:
+    """Say whether a text layer cannot be text: control, private-use or unmapped characters."""
+    seen = bad = 0
+    for char in text:
+        if char.isspace() or char in _ENDS:
+            continue
+        seen += 1
+        if char < "\x20" or char == "\ufffd" or (not char.isascii() and _is_bad(char)):
+            bad += 1
+    return seen > 0 and bad / seen >= GARBAGE_SHARE
+
+
+def _is_bad(char: str) -> bool:
+    return unicodedata.category(char) in {"Co", "Cn", "Cc", "Cs"}
+
+
+def _boxed(text_page: Any, text: str, page: Any, height: float) -> Iterator[Word]:
+    rect = raw.FS_RECTF()
+    pointer = ctypes.byref(rect)
+    loose = raw.FPDFText_GetLooseCharBox
+
+    def box(index: int) -> tuple[float, float, float, float] | None:
+        if loose(text_page, index, pointer):
+            return rect.left, rect.bottom, rect.right, rect.top
+        return None
+
+    left, bottom = _origin(page)
+    at, count, found = 0, len(text), 0
+    while at < count and found < WORD_LIMIT:
+        char = text[at]
+        if char.isspace() or char == "\x00" or char in _ENDS:
+            at += 1
+            continue
+        end = at + 1
+        # PDFium marks a hyphen at a line's end and glues the next line to it.
+        while end < count and not text[end].isspace() and text[end - 1] not in _ENDS:
+            end += 1
+        outer = _around(box, at, end)
+        if outer:
+            x0, y0, x1, y1 = outer
+            word = text[at:end].replace("\ufffe", "-").replace("\x02", "-")
+            word = word.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+            yield Word(
+                word,
+                (x0 - left, height - y1 + bottom, x1 - left, height - y0 + bottom),
+            )
+            found += 1
+        at = end
+
+
+def _origin(page: Any) -> tuple[float, float]:
+    """Return the lower left corner of what is shown; boxes are measured from the media box."""
+    box: Sequence[float] = page.get_cropbox()
+    return box[0], box[1]
+
+
+def _around(box: Any, first: int, end: int) -> tuple[float, float, float, float] | None:
+    a = box(first)
+    b = box(end - 1) if end - 1 > first else a
+    if a is None or b is None:
+        return None
+    if b[0] < a[0] - 0.5 or b[1] > a[3] or a[1] > b[3]:
+        # Turned, right-to-left or wrapped: only all characters together tell the extent.
+        boxes = [c for c in map(box, range(first, end)) if c]
+        return (
+            min(c[0] for c in boxes),
+            min(c[1] for c in boxes),
+            max(c[2] for c in boxes),
+            max(c[3] for c in boxes),
+        )
+    return a[0], min(a[1], b[1]), b[2], max(a[3], b[3])
