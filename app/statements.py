@@ -38,21 +38,21 @@ class StatementRecord:
         `sum` and `n_entries` count every entry, `balanced` only booked ones;
         null is unknown.
         """
-        statement = self.statement
+        known = self.statement
         total = sum((e.amount.amount for e in self.entries), Decimal(0))
         return {
             "path": self.path,
-            "account": statement and (statement.account or None),
-            "currency": statement and statement.currency,
-            "number": statement and statement.number,
-            "kind": statement and statement.kind,
-            "opening": _amount(statement and statement.opening),
-            "closing": _amount(statement and statement.closing),
-            "opening_date": _date(statement and statement.opening_date),
-            "closing_date": _date(statement and statement.closing_date),
-            "balanced": None if statement is None else statement.balanced,
+            "account": known.account or None if known else None,
+            "currency": known.currency if known else None,
+            "number": known.number if known else None,
+            "kind": known.kind if known else None,
+            "opening": _amount(known.opening) if known else None,
+            "closing": _amount(known.closing) if known else None,
+            "opening_date": _date(known.opening_date) if known else None,
+            "closing_date": _date(known.closing_date) if known else None,
+            "balanced": known.balanced if known else None,
             "n_entries": len(self.entries),
-            "sum": None if statement is None else format(total, "f"),
+            "sum": format(total, "f") if known else None,
             "entries": [_entry(e) for e in self.entries],
             "findings": [_finding(f) for f in self.findings],
         }

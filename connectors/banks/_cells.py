@@ -10,6 +10,7 @@ from typing import Literal
 
 Order = Literal["dmy", "mdy", "ymd"]
 
+_PLAIN = re.compile(r"-?[0-9]{1,18}(?:\.[0-9]+)?\Z")
 _SPACES = re.compile(r"[\s\u00a0\u202f'’]")
 _AMOUNT = re.compile(r"[0-9][0-9.,]{0,30}\Z|[.,][0-9]{1,9}\Z")
 _CURRENCY_MARK = re.compile(r"(?:[A-Z]{3}|[€$£¥]|Fr\.|kr\.?|zł|Kč)", re.IGNORECASE)
@@ -39,12 +40,20 @@ _MONTHS = {
 }
 
 
-@lru_cache(maxsize=8192)
+class Number(str):
+    """A cell that holds a number, not a text: always with a decimal point."""
+
+    __slots__ = ()
+
+
+@lru_cache(maxsize=8192, typed=True)
 def amount(text: str, decimal: str) -> Decimal | None:
     """Read an amount; `1.234,56`, `234,56-`, `(12.00)`, `+5`, `EUR 5`, `1 234,56`; else None.
 
     `decimal` is the decimal sign; the other sign may only group thousands.
     """
+    if isinstance(text, Number):
+        return Decimal(text) if _PLAIN.match(text) else None
     bare = _SPACES.sub("", text).replace("−", "-").replace("–", "-")
     bare = _CURRENCY_MARK.sub("", bare)
     negative = False
@@ -61,8 +70,11 @@ def amount(text: str, decimal: str) -> Decimal | None:
     if group in fraction or decimal in fraction or len(fraction) > 9:
         return None
     groups = whole.split(group)
+    # 1,234,567 and the Indian 12,34,567; the last group always has three digits.
     if len(groups) > 1 and (
-        not 1 <= len(groups[0]) <= 3 or any(len(g) not in (2, 3) for g in groups[1:])
+        not 1 <= len(groups[0]) <= 3
+        or len(groups[-1]) != 3
+        or any(len(g) not in (2, 3) for g in groups[1:-1])
     ):
         return None
     digits = "".join(groups)
@@ -127,6 +139,8 @@ def decimal_sign(texts: list[str]) -> Literal[".", ","] | None:
     """Return the decimal sign the amounts prove; None where they could be read both ways."""
     proved: set[Literal[".", ","]] = set()
     for text in texts:
+        if isinstance(text, Number):
+            continue
         bare = re.sub(r"[^0-9.,]", "", text)
         last = max(bare.rfind("."), bare.rfind(","))
         if last < 0:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
-from connectors.banks._cells import amount, day, days
+from connectors.banks._cells import Number, amount, day, days
 from connectors.banks._draft import Draft
 from connectors.banks._guess import CREDIT_WORDS, DEBIT_WORDS
 from connectors.banks._profile import Profile
@@ -33,6 +33,7 @@ _ACCOUNT = re.compile(
     r"(?:number|no\.?|nr\.?|nummer|num.ro|n°)?\s*[:#]\s*([A-Z0-9][A-Z0-9 /.-]{3,40})",
     re.IGNORECASE,
 )
+_IN_AMOUNT = re.compile(r"\b[A-Z]{3}\b")
 _CURRENCY = re.compile(r"\b(?:currency|w.hrung|devise|valuta|moneda|waluta)\s*:?\s*([A-Z]{3})\b")
 
 
@@ -78,7 +79,8 @@ def read_table(
 def _cell(row: list[str], column: int | None) -> str:
     if column is None or column >= len(row):
         return ""
-    return row[column].strip()
+    cell = row[column]
+    return cell if isinstance(cell, Number) else cell.strip()
 
 
 def _entry(row: list[str], profile: Profile, draft: Draft) -> BankTransaction | None:
@@ -92,6 +94,8 @@ def _entry(row: list[str], profile: Profile, draft: Draft) -> BankTransaction | 
     if signed is None:
         return None
     printed = _cell(row, columns.currency).upper()
+    if not printed and (match := _IN_AMOUNT.search(_cell(row, columns.amount or columns.debit))):
+        printed = match[0]
     currency = printed if is_currency(printed) else draft.currency or NO_CURRENCY
     account = _cell(row, columns.counterparty_account)
     texts = [t for t in (_cell(row, c) for c in columns.remittance) if t]
