@@ -105,8 +105,8 @@ def _required(invoice: Invoice, where: str) -> Iterable[Finding]:
 
 
 def _signs(invoice: Invoice, where: str) -> Iterable[Finding]:
-    gross = invoice.gross_total
-    if gross is not None and gross < 0:
+    gross, net = invoice.gross_total, invoice.net_total
+    if gross is not None and gross < 0 and (net is None or net <= 0):
         kind = "a credit note" if invoice.is_credit_note else "an invoice"
         yield finding(
             "negative_amount",

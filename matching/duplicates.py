@@ -90,8 +90,10 @@ _SUFFIXES = tuple(
         reverse=True,
     )
 )
-#: Suffixes that only count behind a separator, because they also end real numbers.
-_SHORT_SUFFIX = re.compile(r"(?<=\w)[\s/._-]+(?:k|a|d|1|2x)$|(?<=\d)a$")
+#: Short marks of a copy: "-K", "/1", "A" behind a digit, again and again.
+_SHORT_SUFFIX = re.compile(r"(?:(?<=\d) ?a+|(?<=[\da]) (?:k|d|1|2x))$")
+#: Shorter numbers are too common to tell invoices of different vendors apart.
+_TELLING = 5
 
 
 @lru_cache(maxsize=262144)
@@ -103,14 +105,21 @@ def number_forms(number: str) -> tuple[str, ...]:
     that lead each part, the first only those of the whole. Not a name of the
     invoice: different numbers may share a form.
     """
-    text = _SHORT_SUFFIX.sub("", number.strip().casefold())
-    parts = [part.translate(_OCR) for part in fold(text).split()]
-    while len(parts) > 1 and parts[-1].startswith(_SUFFIXES):
-        parts.pop()
-    parts = _without_prefix(parts)
+    text = _without_suffix(fold(number.strip()))
+    parts = _without_prefix([part.translate(_OCR) for part in text.split()])
     whole = "".join(parts).lstrip("0") or "0"
     bare = "".join(part.lstrip("0") or "0" for part in parts)
     return (whole,) if whole == bare else (whole, bare)
+
+
+def _without_suffix(text: str) -> str:
+    while True:
+        head, _, last = text.rpartition(" ")
+        shorter = head if head and last.translate(_OCR).startswith(_SUFFIXES) else text
+        shorter = _SHORT_SUFFIX.sub("", shorter)
+        if shorter == text or not shorter:
+            return text
+        text = shorter
 
 
 def _without_prefix(parts: list[str]) -> list[str]:
@@ -128,7 +137,7 @@ def _without_prefix(parts: list[str]) -> list[str]:
 class EarlierInvoice:
     """What must be remembered of every invoice seen, whatever became of it.
 
-    `vendor_id` is any record of the vendor. `gross` is signed: credit notes
+    `vendor_id` is any record of the vendor, empty when it was not known. `gross` is signed: credit notes
     negative. `message_key` is the message it came with, `prepaid` what it
     asked for in advance (type 386) and no later invoice has deducted yet.
     """
@@ -141,7 +150,7 @@ class EarlierInvoice:
     issue_date: date | None = None
     message_key: str | None = None
     order_ids: tuple[str, ...] = ()
-    fingerprint: str = ""
+    lines: str = ""
     prepaid: Decimal = Decimal(0)
 
 
@@ -159,18 +168,22 @@ class InvoiceHistory:
 
     def __init__(self) -> None:
         """Start empty."""
-        self._exact: dict[tuple[str, str, Decimal], EarlierInvoice] = {}
+        self._exact: dict[tuple[str, str, Decimal], list[EarlierInvoice]] = {}
+        self._anywhere: dict[tuple[str, Decimal, date | None], list[EarlierInvoice]] = {}
         self._by_number: dict[tuple[str, str], list[EarlierInvoice]] = {}
-        self._by_print: dict[tuple[str, str], EarlierInvoice] = {}
+        self._alike: dict[tuple[str, Decimal, date | None], list[EarlierInvoice]] = {}
         self._by_order: dict[str, list[EarlierInvoice]] = {}
 
     def add(self, earlier: EarlierInvoice, group_id: str) -> None:
         """Remember an invoice under its vendor group; the first of equal ones is kept."""
-        for form in number_forms(earlier.number):
-            self._exact.setdefault((group_id, form, earlier.gross), earlier)
+        forms = number_forms(earlier.number)
+        for form in forms:
+            self._exact.setdefault((group_id, form, earlier.gross), []).append(earlier)
             self._by_number.setdefault((group_id, form), []).append(earlier)
-        if earlier.fingerprint:
-            self._by_print.setdefault((group_id, earlier.fingerprint), earlier)
+        key = (forms[0], earlier.gross, earlier.issue_date)
+        self._anywhere.setdefault(key, []).append(earlier)
+        alike = (group_id, earlier.gross, earlier.issue_date)
+        self._alike.setdefault(alike, []).append(earlier)
         if earlier.prepaid:
             for order_id in earlier.order_ids:
                 self._by_order.setdefault(order_id, []).append(earlier)
@@ -182,10 +195,17 @@ class InvoiceHistory:
             found += [e for e in self._by_number.get((group_id, form), ()) if e not in found]
         return found
 
-    def _same(self, group_id: str, number: str, gross: Decimal) -> EarlierInvoice | None:
-        for form in number_forms(number):
-            known = self._exact.get((group_id, form, gross))
-            if known is not None:
+    def _same(self, invoice_id: str, invoice: Invoice, group_id: str) -> EarlierInvoice | None:
+        gross, forms = signed_gross(invoice), number_forms(invoice.number or "")
+        for form in forms:
+            for known in self._exact.get((group_id, form, gross), ()):
+                if known.id != invoice_id and _same_currency(known, invoice):
+                    return known
+        if len(forms[0]) < _TELLING or invoice.issue_date is None:
+            return None
+        # The same paper through another vendor: only when number, date, amount and lines agree.
+        for known in self._anywhere.get((forms[0], gross, invoice.issue_date), ()):
+            if known.id != invoice_id and known.lines == lines_mark(invoice):
                 return known
         return None
 
@@ -193,7 +213,9 @@ class InvoiceHistory:
         """Return the prepayment invoices of an order."""
         return self._by_order.get(order_id, [])
 
-    def check(self, invoice: Invoice, group_id: str, message_key: str | None = None) -> Repetition:
+    def check(
+        self, invoice_id: str, invoice: Invoice, group_id: str, message_key: str | None = None
+    ) -> Repetition:
         """Say whether the vendor sent this invoice before.
 
         The same number and gross out of the same message is a second view of
@@ -205,14 +227,16 @@ class InvoiceHistory:
             return Repetition()
         gross = signed_gross(invoice)
         where = f"invoice {invoice.number}"
-        known = self._same(group_id, invoice.number, gross)
-        if known is not None and _same_currency(known, invoice):
+        known = self._same(invoice_id, invoice, group_id)
+        if known is not None:
             if message_key is not None and known.message_key == message_key:
                 view = finding("second_view", where=where, actual=known.id)
                 return Repetition(second_view_of=known, findings=(view,))
             return Repetition(duplicate_of=known, findings=(_duplicate(where, known, invoice),))
         others = [
-            e for e in self.by_number(group_id, invoice.number) if (e.gross < 0) == (gross < 0)
+            e
+            for e in self.by_number(group_id, invoice.number)
+            if e.id != invoice_id and (e.gross < 0) == (gross < 0)
         ]
         for other in others:
             if message_key is not None and other.message_key == message_key:
@@ -226,15 +250,17 @@ class InvoiceHistory:
                 actual=f"{gross} on {invoice.issue_date}",
             )
             return Repetition(findings=(reused,))
-        twin = self._by_print.get((group_id, fingerprint(invoice)))
-        if twin is not None:
-            alike = finding(
-                "possible_duplicate",
-                where=where,
-                expected="other lines or date",
-                actual=f"{twin.number} ({twin.id})",
-            )
-            return Repetition(findings=(alike,))
+        mark = lines_mark(invoice)
+        for twin in self._alike.get((group_id, gross, invoice.issue_date), ()):
+            # One line alone repeats too easily: a flat fee, two deliveries on a day.
+            if twin.id != invoice_id and twin.lines == mark and len(invoice.lines) > 1:
+                alike = finding(
+                    "possible_duplicate",
+                    where=where,
+                    expected="other lines or date",
+                    actual=f"{twin.number} ({twin.id})",
+                )
+                return Repetition(findings=(alike,))
         return Repetition()
 
 
@@ -243,12 +269,12 @@ def signed_gross(invoice: Invoice) -> Decimal:
     return invoice.sign * (invoice.gross_total or Decimal(0))
 
 
-def fingerprint(invoice: Invoice) -> str:
-    """Return what two invoices for the same thing share besides the number; "" when too little."""
-    if invoice.issue_date is None or invoice.gross_total is None or len(invoice.lines) < 2:
-        return ""
-    lines = "|".join(f"{x.article_number}~{x.quantity}~{x.net_amount}" for x in invoice.lines)
-    return f"{invoice.issue_date}|{invoice.sign}|{invoice.gross_total}|{invoice.currency}|{lines}"
+def lines_mark(invoice: Invoice) -> str:
+    """Return what the lines of two prints of one invoice share: texts, quantities, amounts."""
+    return "|".join(
+        f"{fold(x.description or x.article_number or '')}~{x.quantity}~{x.net_amount}"
+        for x in invoice.lines
+    )
 
 
 def _same_currency(known: EarlierInvoice, invoice: Invoice) -> bool:

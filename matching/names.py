@@ -274,6 +274,7 @@ def words(text: str) -> frozenset[str]:
     return frozenset(fold(text).split())
 
 
+@lru_cache(maxsize=65536)
 def code(text: str) -> str:
     """Return letters and digits in upper case: VAT ids, IBANs, BICs, currency codes."""
     return "".join(c for c in text if c.isalnum()).upper()

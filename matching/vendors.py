@@ -20,9 +20,13 @@ from records.purchasing import Vendor
 
 @dataclass(frozen=True, slots=True)
 class VendorGroup:
-    """All records of the master that are one vendor; `main` is the first of them."""
+    """All records of the master that are one vendor; `main` is the first of them.
+
+    `ibans` are all accounts on file for any of the records, without spaces.
+    """
 
     members: tuple[Vendor, ...]
+    ibans: frozenset[str]
 
     @property
     def main(self) -> Vendor:
@@ -33,11 +37,6 @@ class VendorGroup:
     def id(self) -> str:
         """Return the id that stands for the group."""
         return self.members[0].id
-
-    @property
-    def ibans(self) -> frozenset[str]:
-        """Return every account on file for any of the records."""
-        return frozenset(code(iban) for member in self.members for iban in member.ibans)
 
     @property
     def order_required(self) -> bool:
@@ -104,6 +103,11 @@ class VendorDirectory:
             if not pool:
                 continue
             narrowed = _narrowed(pool, by_name, by_domain, seller)
+            if label == "name":
+                # A namesake with another VAT id is another company.
+                narrowed = [g for g in narrowed if not _contradicted(g, seller)]
+                if not narrowed:
+                    return Identification()
             if len(narrowed) == 1:
                 return _found(narrowed[0], seller, label, by_iban, by_name)
             return Identification(candidates=tuple(narrowed))
@@ -247,6 +251,11 @@ def _narrowed(
     return kept
 
 
+def _contradicted(group: VendorGroup, seller: Party) -> bool:
+    known = [code(m.vat_id) for m in group.members if m.vat_id]
+    return bool(seller.vat_id and known) and code(seller.vat_id or "") not in known
+
+
 def _grouped(records: Sequence[Vendor]) -> tuple[VendorGroup, ...]:
     """Join records with the same VAT id, or with the same account and the same name.
 
@@ -273,7 +282,10 @@ def _grouped(records: Sequence[Vendor]) -> tuple[VendorGroup, ...]:
     members: dict[int, list[Vendor]] = defaultdict(list)
     for i, record in enumerate(records):
         members[root(i)].append(record)
-    return tuple(VendorGroup(tuple(group)) for group in members.values())
+    return tuple(
+        VendorGroup(tuple(group), frozenset(code(iban) for m in group for iban in m.ibans))
+        for group in members.values()
+    )
 
 
 def _remember(index: dict[str, list[VendorGroup]], key: str, group: VendorGroup) -> None:

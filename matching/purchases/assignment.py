@@ -95,6 +95,11 @@ def _pairs_on(
     for item in goods:
         weighed = [weigh(item, p, strength, invoice, books, price_percent) for p in positions]
         found = [pair for pair in weighed if pair is not None]
+        if not any(map(telling, found)):
+            again = [
+                weigh(item, p, strength, invoice, books, price_percent, True) for p in positions
+            ]
+            found = [pair for pair in again if pair is not None]
         if found:
             pairs[item.number] = found
     return pairs

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from matching.duplicates import EarlierInvoice, InvoiceHistory, fingerprint, signed_gross
+from matching.duplicates import EarlierInvoice, InvoiceHistory, lines_mark, signed_gross
 from matching.names import code, squeezed, words
 from matching.units import Conversions
 from matching.vendors import VendorDirectory
@@ -27,10 +27,12 @@ PREPAYMENT = "386"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Position:
-    """One order line in all its revisions, oldest first, with what it is compared by."""
+    """One order line in all its revisions, oldest first, with what it is compared by.
 
-    order_id: str
-    line: int
+    `key` is order and line number.
+    """
+
+    key: tuple[str, int]
     group_id: str
     article: str
     words: frozenset[str]
@@ -38,9 +40,14 @@ class Position:
     revisions: tuple[OrderLine, ...]
 
     @property
-    def key(self) -> tuple[str, int]:
-        """Return order and line number."""
-        return (self.order_id, self.line)
+    def order_id(self) -> str:
+        """Return the order's number."""
+        return self.key[0]
+
+    @property
+    def line(self) -> int:
+        """Return the line's number within the order."""
+        return self.key[1]
 
     @property
     def latest(self) -> OrderLine:
@@ -100,8 +107,7 @@ class PurchaseBooks:
         for allocation in billed:
             self._bill(allocation)
         for invoice in earlier:
-            group = self.vendors.group_of(invoice.vendor_id)
-            self.history.add(invoice, group.id if group else invoice.vendor_id)
+            self._remember(invoice)
 
     # -- questions
 
@@ -169,19 +175,21 @@ class PurchaseBooks:
     ) -> EarlierInvoice | None:
         """Record what a matched invoice used; return how it will be remembered.
 
-        A duplicate or second view uses nothing. Without a vendor nothing can
-        be remembered: None.
+        A duplicate or second view uses nothing and is not remembered: None.
         """
-        if match.vendor_id is None or match.duplicate_of is not None:
+        if match.duplicate_of is not None or not invoice.number or invoice.gross_total is None:
             return None
         earlier = as_earlier(invoice_id, invoice, match, message_key=message_key)
-        group = self.vendors.group_of(match.vendor_id)
-        self.history.add(earlier, group.id if group else match.vendor_id)
+        self._remember(earlier)
         for allocation in match.allocations:
             self._bill(allocation)
         return earlier
 
     # -- building
+
+    def _remember(self, invoice: EarlierInvoice) -> None:
+        group = self.vendors.group_of(invoice.vendor_id)
+        self.history.add(invoice, group.id if group else invoice.vendor_id)
 
     def _index_orders(self, order_lines: Iterable[OrderLine]) -> None:
         revisions: dict[tuple[str, int], list[OrderLine]] = {}
@@ -192,8 +200,7 @@ class PurchaseBooks:
             latest = lines[-1]
             group = self.vendors.group_of(latest.vendor_id)
             position = Position(
-                order_id=order_id,
-                line=number,
+                key=(order_id, number),
                 group_id=group.id if group else latest.vendor_id,
                 article=squeezed(latest.article_number) if latest.article_number else "",
                 words=words(latest.description),
@@ -262,7 +269,7 @@ def as_earlier(
         message_key=message_key,
         order_ids=tuple(dict.fromkeys(a.order_id for a in match.allocations))
         or tuple(invoice.order_refs),
-        fingerprint=fingerprint(invoice),
+        lines=lines_mark(invoice),
         prepaid=prepaid,
     )
 

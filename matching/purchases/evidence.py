@@ -160,11 +160,7 @@ class Pair:
 
 
 def goods_of(line: Line) -> Goods:
-    """Prepare an invoice line. The price is what was really charged per unit.
-
-    That is the line's amount by its quantity where the unit price disagrees
-    upwards: a right price printed beside a wrong amount must not pass.
-    """
+    """Prepare an invoice line; the price is per one unit, whatever base it is printed for."""
     articles = tuple(
         squeezed(a) for a in (line.buyer_article_number, line.article_number) if a and squeezed(a)
     )
@@ -194,13 +190,15 @@ def weigh(
     invoice: Invoice,
     books: PurchaseBooks,
     price_percent: Decimal,
+    misspelt: bool = False,
 ) -> Pair | None:
     """Weigh one pair; None when nothing says that it is the same goods.
 
     Without a named order the price must come near as well: the same article
-    is ordered again and again.
+    is ordered again and again. `misspelt` also looks for typing errors in the
+    description, which is slow.
     """
-    identity = _identity(goods, position, strength)
+    identity = _identity(goods, position, strength, misspelt)
     latest = position.latest
     conversions = books.conversions
     factor = conversions.factor(position.article, goods.line.unit, latest.unit)
@@ -244,7 +242,7 @@ def weigh(
     )
 
 
-def _identity(goods: Goods, position: Position, strength: Strength) -> int:
+def _identity(goods: Goods, position: Position, strength: Strength, misspelt: bool) -> int:
     points = 0
     if position.article:
         if position.article in goods.articles:
@@ -254,14 +252,14 @@ def _identity(goods: Goods, position: Position, strength: Strength) -> int:
         elif goods.articles:
             points = -10
     if points <= 0:
-        points += _description_points(goods, position, strength)
+        points += _description_points(goods, position, misspelt)
     ref = goods.line.order_line_ref
     if ref and ref.strip().lstrip("0") == str(position.line) and strength >= Strength.PARTIAL:
         points += 40
     return points
 
 
-def _description_points(goods: Goods, position: Position, strength: Strength) -> int:
+def _description_points(goods: Goods, position: Position, misspelt: bool) -> int:
     """Score how much of the order's description the invoice repeats, at most 45."""
     wanted = position.words
     if not wanted or not goods.words:
@@ -270,8 +268,7 @@ def _description_points(goods: Goods, position: Position, strength: Strength) ->
     share = sum(map(len, wanted & goods.words)) / total
     if share < 1 and len(position.text) >= 4 and position.text in goods.text:
         share = 1.0
-    if share < 0.5 and strength >= Strength.PARTIAL and len(position.text) >= 5:
-        # A typing error inside a word; only looked for on an order that is named.
+    if share < 0.5 and misspelt and len(position.text) >= 5:
         ratio = SequenceMatcher(None, position.text, goods.text, autojunk=False).ratio()
         share = max(share, ratio if ratio >= 0.8 else 0)
     if share < 0.5:

@@ -73,7 +73,7 @@ def match_invoice(
             findings=(*vendor, *_softened(checks)),
             reasons=("no vendor of the master fits the seller",),
         )
-    seen = books.history.check(invoice, found.group.id, message_key)
+    seen = books.history.check(invoice_id, invoice, found.group.id, message_key)
     if seen.duplicate_of or seen.second_view_of:
         return _repeated(invoice_id, found, seen, (*vendor, *checks))
     explained = _explain(invoice, found.group, books, policy.tolerances_for(found.vendor))
