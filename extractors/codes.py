@@ -36,8 +36,8 @@ class Code:
     place: Place
 
 
-def codes_in(picture: Picture) -> list[Code]:
-    """Find the QR codes and Code 128 bars of a page picture."""
+def codes_in(picture: Picture, left: float = 0.0, top: float = 0.0) -> list[Code]:
+    """Find the QR codes and Code 128 bars of a picture whose corner is at (left, top)."""
     import zxingcpp
 
     grey = picture.pixels.mean(axis=2).astype("uint8")
@@ -54,7 +54,7 @@ def codes_in(picture: Picture) -> list[Code]:
             code.position.bottom_left,
             code.position.bottom_right,
         )
-        xs, ys = [c.x * x for c in corners], [c.y * y for c in corners]
+        xs, ys = [left + c.x * x for c in corners], [top + c.y * y for c in corners]
         box = (min(xs), min(ys), max(xs), max(ys))
         codes.append(Code(code.text, Place(page=picture.number, box=box)))
     return codes

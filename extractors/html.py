@@ -74,28 +74,31 @@ _CHARSET = re.compile(rb"<meta[^>]+charset\s*=\s*[\"']?([A-Za-z0-9_-]+)", re.I)
 
 
 class HtmlRefused(Exception):
-    """The HTML has no readable content."""
+    """The text cannot be read. `code` is a key of the findings catalogue."""
+
+    def __init__(self, code: str, message: str) -> None:
+        """Keep the code beside the message."""
+        super().__init__(message)
+        self.code = code
 
 
 def html_page(data: bytes) -> PageWords:
     """Return the words of an HTML document on one long page.
 
-    Raises HtmlRefused when there is no text in it.
+    Raises HtmlRefused when there is no text in it, or too much.
     """
     text = _decoded(data)
     try:
         root = lxml_html.document_fromstring(text)
     except (etree.ParserError, etree.XMLSyntaxError, ValueError) as failure:
-        raise HtmlRefused(str(failure)) from None
+        raise HtmlRefused("damaged", f"the HTML is damaged: {failure}") from None
     layout = _Layout()
     height = layout.block(root, _MARGIN, _MARGIN, _PAGE_WIDTH - 2 * _MARGIN, 0)
-    if not layout.words:
-        raise HtmlRefused("no text")
     return _page(layout, height)
 
 
 def text_page(data: bytes) -> PageWords:
-    """Return the words of plain text on one long page, columns kept as typed."""
+    """Return the words of plain text on one long page, columns kept as typed; as `html_page`."""
     layout = _Layout()
     top = _MARGIN
     for line in _decoded(data).splitlines():
@@ -103,12 +106,14 @@ def text_page(data: bytes) -> PageWords:
         for match in re.finditer(r"\S+", expanded):
             layout.add(match[0], _MARGIN + match.start() * _CHARACTER, top)
         top += _LINE
-    if not layout.words:
-        raise HtmlRefused("no text")
     return _page(layout, top)
 
 
 def _page(layout: _Layout, height: float) -> PageWords:
+    if not layout.words:
+        raise HtmlRefused("no_text", "there is no text in it")
+    if len(layout.words) >= _MAX_WORDS:
+        raise HtmlRefused("too_large", f"it has more than {_MAX_WORDS:,} words")
     width = max(_PAGE_WIDTH, max(word.box[2] for word in layout.words) + _MARGIN)
     return PageWords(
         number=1, width=width, height=height + _MARGIN, words=tuple(layout.words), by="html"

@@ -7,11 +7,14 @@ while it is decoded or rendered.
 
 from __future__ import annotations
 
+import ctypes
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+import pypdfium2.raw as raw
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 if TYPE_CHECKING:
@@ -115,3 +118,111 @@ def pdf_page(page: Any, number: int) -> Picture:
     image = bitmap.to_pil()
     bitmap.close()
     return Picture(number, bgr(image), float(width), float(height))
+
+
+_PATH, _IMAGE, _FORM = raw.FPDF_PAGEOBJ_PATH, raw.FPDF_PAGEOBJ_IMAGE, raw.FPDF_PAGEOBJ_FORM
+_MAX_FORMS = 4
+_MAX_OBJECTS = 6_000
+#: Sides of a printed QR code, and the height of a bar code, in points.
+_SQUARE_POINTS = (35.0, 260.0)
+_BAR_POINTS = (15.0, 90.0)
+_MAX_AREAS = 12
+_CODE_DPI = 288
+#: A code drawn as single modules puts at least this many of them in one cell of this size.
+_CELL_POINTS = 40.0
+_CELL_MODULES = 12
+
+_Bounds = tuple[float, float, float, float]
+
+
+def is_pictured(page: Any) -> bool:
+    """Say whether an image covers most of a PDF page: a scan."""
+    width, height = page.get_size()
+    return any(
+        kind == _IMAGE and (right - left) * (top - bottom) > 0.5 * width * height
+        for kind, (left, bottom, right, top) in _drawn(page)
+    )
+
+
+def code_pictures(page: Any, number: int) -> Iterator[tuple[Picture, float, float]]:
+    """Render those parts of a PDF page that could be a payment code, and nothing else.
+
+    Yields each with the point of the page that its top left corner shows.
+    """
+    left, bottom, right, top = page.get_cropbox()
+    _, height = page.get_size()
+    if page.get_rotation():
+        # Coordinates would have to be turned, too: rare enough to look at the whole page.
+        if _areas(page):
+            yield pdf_page(page, number), 0.0, 0.0
+        return
+    for x0, y0, x1, y1 in _areas(page):
+        # A code needs its quiet zone.
+        x0, x1 = max(left, x0 - 12), min(right, x1 + 12)
+        y0, y1 = max(bottom, y0 - 12), min(top, y1 + 12)
+        if x1 - x0 < 20 or y1 - y0 < 10:
+            continue
+        bitmap = page.render(
+            scale=_CODE_DPI / 72, crop=(x0 - left, y0 - bottom, right - x1, top - y1)
+        )
+        image = bitmap.to_pil()
+        bitmap.close()
+        yield Picture(number, bgr(image), x1 - x0, y1 - y0), x0 - left, height - (y1 - bottom)
+
+
+def _areas(page: Any) -> list[_Bounds]:
+    found: list[_Bounds] = []
+    cells: dict[tuple[int, int], int] = {}
+    for kind, bounds in _drawn(page):
+        across, up = bounds[2] - bounds[0], bounds[3] - bounds[1]
+        if across <= 0 or up <= 0:
+            continue
+        if _has_code_shape(across, up, kind):
+            found.append(bounds)
+        elif kind == _PATH and across < 8 and up < _BAR_POINTS[1]:
+            cell = int(bounds[0] // _CELL_POINTS), int(bounds[1] // _CELL_POINTS)
+            cells[cell] = cells.get(cell, 0) + 1
+    dense = [cell for cell, count in cells.items() if count >= _CELL_MODULES]
+    if dense:
+        found.append(
+            (
+                min(x for x, _ in dense) * _CELL_POINTS,
+                min(y for _, y in dense) * _CELL_POINTS,
+                (max(x for x, _ in dense) + 1) * _CELL_POINTS,
+                (max(y for _, y in dense) + 1) * _CELL_POINTS,
+            )
+        )
+    return found[:_MAX_AREAS]
+
+
+def _has_code_shape(across: float, up: float, kind: int) -> bool:
+    low, high = _SQUARE_POINTS
+    if low < across < high and 0.85 < across / up < 1.18:
+        return True
+    flat, tall = _BAR_POINTS
+    return kind == _IMAGE and flat < up < tall and 2.5 < across / up < 15
+
+
+def _drawn(page: Any) -> Iterator[tuple[int, _Bounds]]:
+    """Yield kind and (left, bottom, right, top) of what a page draws, also inside forms.
+
+    A form's own transformation is not applied: most have none, and these are hints.
+    """
+    left, bottom, right, top = (ctypes.c_float() for _ in range(4))
+    pointers = [ctypes.byref(v) for v in (left, bottom, right, top)]
+    for item in islice(
+        _objects(page, raw.FPDFPage_CountObjects, raw.FPDFPage_GetObject, 0), _MAX_OBJECTS
+    ):
+        kind = raw.FPDFPageObj_GetType(item)
+        if kind in {_PATH, _IMAGE} and raw.FPDFPageObj_GetBounds(item, *pointers):
+            yield kind, (left.value, bottom.value, right.value, top.value)
+
+
+def _objects(holder: Any, count: Any, get: Any, depth: int) -> Iterator[Any]:
+    for index in range(count(holder)):
+        item = get(holder, index)
+        yield item
+        if depth < _MAX_FORMS and raw.FPDFPageObj_GetType(item) == _FORM:
+            yield from _objects(
+                item, raw.FPDFFormObj_CountObjects, raw.FPDFFormObj_GetObject, depth + 1
+            )

@@ -1,0 +1,236 @@
+"""The pipeline: one document in, one Reading per invoice inside it out. Cheapest first.
+
+An e-invoice, as a file or inside a PDF, governs; its page is read too, and
+where the two disagree a Finding shows both. Without one, the text layer is
+read; pages without a usable one, and pictures, go through OCR. Payment codes
+are read where a page shows any. Whatever is wrong with the bytes is a Finding.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+import pikepdf
+import pypdfium2
+
+from extractors.agreement import disagreements
+from extractors.codes import Code, codes_in, contradictions, payment_fields, references_in
+from extractors.einvoice import envelope, read_xml
+from extractors.einvoice.embedded import Embedded, read_embedded
+from extractors.html import HtmlRefused, html_page, text_page
+from extractors.images import (
+    ImageRefused,
+    Picture,
+    code_pictures,
+    image_pages,
+    is_pictured,
+    pdf_page,
+)
+from extractors.ocr import EngineMissing, engine
+from extractors.pages import read_pages
+from extractors.pdf_text import read_text
+from extractors.words import PageWords
+from records.documents import Document, Field, Kind, Reading
+from records.findings import Finding, finding
+from records.media import HEAD, sniff
+
+#: Page text kept for search, duplicate checks and the layout memory.
+_TEXT_LENGTH = 60_000
+#: A page with fewer words than this under a full-page picture is a scan with a stamp on it.
+_STAMP_WORDS = 15
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadOptions:
+    """How to read.
+
+    `use_einvoice` False reads the page as if no XML were embedded. `ocr` is
+    rapidocr, tesseract or none. `own_names` and `own_vat_ids` are ours: whoever
+    bears them is the buyer. Limits: file size in bytes, pages per file that go
+    through OCR, pixels per page of an image file.
+    """
+
+    use_einvoice: bool = True
+    ocr: str = "rapidocr"
+    own_names: tuple[str, ...] = ()
+    own_vat_ids: tuple[str, ...] = ()
+    max_bytes: int = 100_000_000
+    max_ocr_pages: int = 50
+    max_pixels: int = 150_000_000
+
+
+def read(document: Document, options: ReadOptions | None = None) -> list[Reading]:
+    """Read a document. Bad data never raises; at least one Reading comes back."""
+    options = options or ReadOptions()
+    size = document.path.stat().st_size
+    if size > options.max_bytes:
+        return _refused("too_large", f"the file has {size / 1e6:.0f} MB")
+    data = document.read()
+    if envelope.is_envelope(data):
+        inner = envelope.content(data)
+        if inner is None:
+            return _refused("damaged", "the signed envelope (.p7m) holds no file")
+        data = inner
+    media_type = sniff(data[:HEAD])
+    if media_type == "application/pdf":
+        return _pdf(data, document.pages, options)
+    if media_type == "application/xml":
+        return read_xml(data)
+    if media_type.startswith("image/"):
+        return _image(data, options)
+    if media_type == "text/html" or document.media_type == "text/html":
+        return _typed(data, html_page)
+    if media_type == "text/plain":
+        return _typed(data, text_page)
+    return _refused("unknown_format", f"no reader for {media_type}")
+
+
+def _refused(code: str, message: str = "") -> list[Reading]:
+    return [Reading(kind=Kind.UNKNOWN, findings=(finding(code, message=message),))]
+
+
+def _typed(data: bytes, lay_out: Callable[[bytes], PageWords]) -> list[Reading]:
+    try:
+        page = lay_out(data)
+    except HtmlRefused as refusal:
+        return _refused(refusal.code, str(refusal))
+    return _read_seen(_Seen(pages=[page]))
+
+
+def _image(data: bytes, options: ReadOptions) -> list[Reading]:
+    seen = _Seen()
+    try:
+        for picture in image_pages(
+            data, max_pages=options.max_ocr_pages, max_pixels=options.max_pixels
+        ):
+            seen.look_at(picture, options)
+    except ImageRefused as refusal:
+        seen.findings.append(finding(refusal.code, message=str(refusal)))
+    return _read_seen(seen)
+
+
+def _pdf(data: bytes, span: tuple[int, int] | None, options: ReadOptions) -> list[Reading]:
+    embedded = Embedded()
+    if options.use_einvoice:
+        try:
+            embedded = read_embedded(io.BytesIO(data))
+        except pikepdf.PasswordError:
+            return _refused("encrypted")
+        except (pikepdf.PdfError, ValueError, RecursionError):
+            embedded = Embedded()  # PDFium opens files that qpdf cannot
+    seen = _see_pdf(data, span, options)
+    if embedded.readings:
+        return _governed(embedded, seen)
+    readings = _read_seen(seen)
+    return [replace(r, findings=(*r.findings, *embedded.findings)) for r in readings]
+
+
+# -- what stands on the pages
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What was seen on the pages, before anyone reads meaning into it."""
+
+    pages: list[PageWords] = field(default_factory=list)
+    codes: list[Code] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        """Return all words of all pages."""
+        return " ".join(word.text for page in self.pages for word in page.words)
+
+    def look_at(self, picture: Picture, options: ReadOptions) -> None:
+        """Read one picture: its words and its payment codes."""
+        if options.ocr == "none":
+            message = f"page {picture.number} is a picture, and OCR is switched off"
+            self.findings.append(finding("no_text", message=message))
+            return
+        try:
+            self.pages.append(engine(options.ocr).read(picture))
+        except EngineMissing as missing:
+            self.findings.append(finding("not_installed", message=str(missing)))
+            return
+        self.codes += codes_in(picture)
+
+
+def _see_pdf(data: bytes, span: tuple[int, int] | None, options: ReadOptions) -> _Seen:
+    layer = read_text(data, span)
+    # It reports pages without text; they are looked at here.
+    seen = _Seen(findings=[f for f in layer.findings if f.code != "no_text"])
+    if not layer.pages:
+        return seen
+    pdf = pypdfium2.PdfDocument(data)
+    pictured = 0
+    try:
+        for words in layer.pages:
+            page = pdf[words.number - 1]
+            try:
+                stamped = len(words.words) < _STAMP_WORDS and is_pictured(page)
+                if words.number not in layer.needs_ocr and not stamped:
+                    seen.pages.append(words)
+                    for part, left, top in code_pictures(page, words.number):
+                        seen.codes += codes_in(part, left, top)
+                    continue
+                pictured += 1
+                if pictured <= options.max_ocr_pages:
+                    seen.look_at(pdf_page(page, words.number), options)
+            except pypdfium2.PdfiumError as failure:
+                where = f"page {words.number}"
+                seen.findings.append(finding("damaged", where=where, message=str(failure)))
+            finally:
+                page.close()
+    finally:
+        pdf.close()
+    if pictured > options.max_ocr_pages:
+        message = f"{pictured} scanned pages; only the first {options.max_ocr_pages} were read"
+        seen.findings.append(finding("too_large", message=message))
+    return seen
+
+
+# -- what it means
+
+
+def _governed(embedded: Embedded, seen: _Seen) -> list[Reading]:
+    """The XML governs; the page is compared with it."""
+    xml, text = embedded.readings[0], seen.text
+    findings = [*embedded.findings, *(f for f in seen.findings if f.code != "no_text")]
+    if not text:
+        findings.append(finding("page_not_compared", message="no text could be read on the page"))
+        findings = [f for f in findings if f.code != "not_installed"]
+
+    def read_page() -> Sequence[Field]:
+        return read_pages(seen.pages)[0].fields
+
+    findings += disagreements(xml.fields, text, read_page)
+    for code in seen.codes:
+        findings += contradictions(payment_fields(code), xml.fields, text)
+    governing = replace(xml, findings=(*xml.findings, *findings), text=text[:_TEXT_LENGTH])
+    return [governing, *embedded.readings[1:]]
+
+
+def _read_seen(seen: _Seen) -> list[Reading]:
+    """Read the pages' meaning, and add what the payment codes say."""
+    if not seen.text:
+        findings = tuple(seen.findings) or (finding("no_text"),)
+        return [Reading(kind=Kind.UNKNOWN, findings=findings)]
+    return [_with_codes(reading, seen) for reading in read_pages(seen.pages)]
+
+
+def _with_codes(reading: Reading, seen: _Seen) -> Reading:
+    first, last = reading.pages or (1, max(page.number for page in seen.pages))
+    text = " ".join(
+        word.text for page in seen.pages if first <= page.number <= last for word in page.words
+    )
+    fields, findings = list(reading.fields), [*reading.findings, *seen.findings]
+    for code in seen.codes:
+        if first <= (code.place.page or first) <= last:
+            said = payment_fields(code)
+            findings += contradictions(said, reading.fields, text)
+            fields += said
+    if not any(f.name == "payment_reference" and f.by == "code" for f in fields):
+        fields += references_in(text)
+    return replace(reading, fields=tuple(fields), findings=tuple(findings))
