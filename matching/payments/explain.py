@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from matching.payments.evidence import confidence, decide
 from matching.payments.lines import Line
 from matching.payments.state import State
 from records.matches import Adjustment, Allocation, Decision, Match, Rejected
-from records.money import Money
+from records.money import Money, digits_of
 
 _NOTHING = "nothing in the books explains it"
 
@@ -26,15 +28,20 @@ def match_of(state: State, line: Line, pairs: dict[int, int]) -> Match:
         related = (state.lines[pairs[line.index]].id,)
     items = state.ledger.items
     currency = line.currency
+    exponent = -digits_of(currency)
     return Match(
         transaction_id=line.id,
         category=proposal.category,
         allocations=tuple(
-            Allocation(items[p.item].id, Money.of_minor(p.cash, currency)) for p in proposal.parts
+            Allocation(items[p.item].id, Money(Decimal(p.cash).scaleb(exponent), currency))
+            for p in proposal.parts
         ),
         adjustments=tuple(
             Adjustment(
-                s.kind, Money.of_minor(s.amount, currency), s.is_cash, _item_id(state, s.item)
+                s.kind,
+                Money(Decimal(s.amount).scaleb(exponent), currency),
+                s.is_cash,
+                _item_id(state, s.item),
             )
             for s in proposal.sides
         ),

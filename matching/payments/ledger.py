@@ -222,9 +222,17 @@ class Ledger:
     def settle(self, index: int, take: int) -> None:
         """Take an amount off what is left of an item; against its sign it reopens."""
         item = self.items[index]
+        if not item.left and index not in self.by_party.get(item.party, ()):
+            self.by_party.setdefault(item.party, []).append(index)
         item.left -= take
         if item.left:
             self.by_amount.setdefault((item.party, item.left), []).append(index)
+
+    def forget_settled(self) -> None:
+        """Drop settled items from the parties' lists, which are scanned often."""
+        items = self.items
+        for party, indices in self.by_party.items():
+            self.by_party[party] = [i for i in indices if items[i].left]
 
     def with_amount(self, party: int, amount: int, day: int, currency: str) -> list[Item]:
         """Return the party's open items of exactly this amount, issued by that day."""
@@ -264,7 +272,7 @@ class Ledger:
         """Return the party's open items of that currency, issued by that day, oldest first."""
         items = self.items
         result = []
-        for index in self.by_party.get(party, ()):
+        for index in sorted(self.by_party.get(party, ())):
             item = items[index]
             if not item.left or item.issue > day or item.currency != currency:
                 continue

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from matching.payments.references import identifier, without_dates
+from matching.payments.references import identifier, joined, without_dates
 from matching.payments.text import compact, fold, words
 from records.banking import BankTransaction
 
@@ -36,6 +36,7 @@ class Line:
         "parties",
         "reversal",
         "text",
+        "texts",
     )
 
     def __init__(self, transaction_id: str, transaction: BankTransaction) -> None:
@@ -64,8 +65,15 @@ class Line:
         self.hits: tuple[tuple[int, int], ...] = ()
         self.order_hits: tuple[int, ...] = ()
         self.parties: dict[int, int] = {}
+        self.texts: tuple[str, ...] | None = None
 
     @property
     def pieces(self) -> list[str]:
         """Return the letters-and-digits runs of the text, without dates."""
         return words(without_dates(self.text))
+
+    def joined_texts(self) -> tuple[str, ...]:
+        """Return the joined neighbouring pieces, kept for the passes that come back to them."""
+        if self.texts is None:
+            self.texts = tuple(dict.fromkeys(t for t in joined(self.pieces) if len(t) > 2))
+        return self.texts

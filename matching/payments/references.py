@@ -7,7 +7,7 @@ the pieces of the text, joined where they touch, contain it exactly.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from matching.payments.text import compact
 
@@ -17,13 +17,14 @@ _LONGEST = 24
 _PIECES = 5
 _DATE = re.compile(r"\b\d{1,2}\.\d{1,2}\.(?:\d{4}|\d{2})\b|\b\d{4}-\d{2}-\d{2}\b")
 _SUFFIX = re.compile(r"(?:MAHNUNG|KOPIE|COPY|DUPLIKAT|\bK|/1|(?<=\d)A)$")
+_NOT_A_DIGIT = re.compile(r"\D+")
 _CONFUSED = str.maketrans("OISBGZ", "015862")
 _NOT_PRINTED = frozenset({"NOTPROVIDED", "NOTAVAILABLE", "NONREF", "NONE", ""})
 
 
 def digits(normal: str) -> str:
     """Return the digits of a compact number, without leading zeros."""
-    return "".join(c for c in normal if c.isdigit()).lstrip("0")
+    return _NOT_A_DIGIT.sub("", normal).lstrip("0")
 
 
 def identifier(text: str | None) -> str | None:
@@ -61,33 +62,38 @@ def joined(pieces: list[str]) -> Iterator[str]:
             yield text
 
 
-def near(number: str, pieces: list[str]) -> int:
-    """Say how well a text fits a number it does not contain whole.
+def near(number: str, texts: Iterable[str]) -> int:
+    """Say how well joined pieces of a text fit a number they do not contain whole.
 
     3: one slip away (a digit wrong, missing, too many, or two swapped);
     2: the end of it, at least four characters, or its beginning, up to three short;
     1: its last three digits, or a shorter beginning; 0: not at all.
     """
     best = 0
-    plain = digits(number)
+    plain = ""
     size = len(number)
-    for text in joined(pieces):
+    for text in texts:
         length = len(text)
-        if length < 3:
+        if length < 3 or length > size + 1:
             continue
-        if size >= 5 and abs(length - size) <= 1 and one_slip(text, number):
+        if size >= 5 and length >= size - 1 and one_slip(text, number):
             return 3
+        if best == 2:
+            continue
         if length < size:
-            if number.endswith(text) and any(c.isdigit() for c in text):
-                best = max(best, 2 if length >= 4 else 1)
-            elif length >= 5 and number.startswith(text) and any(c.isdigit() for c in text):
+            if number.endswith(text):
+                if not text.isalpha():
+                    best = max(best, 2 if length >= 4 else 1)
+            elif length >= 5 and number.startswith(text) and not text.isalpha():
                 best = max(best, 2 if size - length <= 3 else 1)
-        if len(plain) >= 5 and plain != number and text.isdigit():
+        if text.isdigit():
+            plain = plain or digits(number)
             stripped = text.lstrip("0")
-            if abs(len(stripped) - len(plain)) <= 1 and (
-                stripped == plain or one_slip(stripped, plain)
-            ):
-                best = max(best, 2)
+            gap = len(plain) - len(stripped)
+            if len(plain) < 5 or plain == number:
+                continue
+            if -1 <= gap <= 1 and (stripped == plain or one_slip(stripped, plain)):
+                best = 2
             elif len(stripped) >= 3 and plain.endswith(stripped):
                 best = max(best, 2 if len(stripped) >= 4 else 1)
     return best

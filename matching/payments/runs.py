@@ -82,17 +82,14 @@ class Runs:
     def batch(self, state: State, line: Line) -> Proposal | None:
         """Explain a batch-booked line by one of our runs."""
         run = self.by_batch.get(line.batch) if line.batch else None
-        named = run is not None
-        if run is None:
-            for text in joined(line.pieces):
-                run = self.by_batch.get(text)
-                if run is not None:
-                    named = True
-                    break
         if run is not None:
             return self._whole_or_short(state, line, run, "run_batch")
-        if named or line.name or not (line.code.endswith("-B") or BATCH.search(line.text)):
+        if line.name or not (line.code.endswith("-B") or BATCH.search(line.text)):
             return None
+        for text in joined(line.pieces):
+            run = self.by_batch.get(text)
+            if run is not None:
+                return self._whole_or_short(state, line, run, "run_batch")
         return self._by_total(state, line)
 
     def _by_total(self, state: State, line: Line) -> Proposal | None:

@@ -27,7 +27,7 @@ class Named:
     def __init__(self, state: State, line: Line) -> None:
         """Keep of the line's hits what its counterparty, currency and day allow."""
         ledger = state.ledger
-        parties = parties_for(state, line)
+        parties = state.candidates(line)
         self.items: list[Item] = []
         self.known: list[bool] = []
         self.lengths: list[int] = []
@@ -45,13 +45,6 @@ class Named:
         """Return the named items of the counterparty, or all when there are none."""
         mine = [i for i, k in zip(self.items, self.known, strict=True) if k]
         return mine or self.items
-
-
-def parties_for(state: State, line: Line) -> dict[int, int]:
-    """Return the candidate parties of both sides for a line."""
-    parties = state.known_parties(line, RECEIVABLE)
-    parties.update(state.known_parties(line, PAYABLE))
-    return parties
 
 
 def part_of(line: Line, item: Item, cash: int) -> Part:
@@ -200,7 +193,7 @@ def ordered(state: State, line: Line) -> Proposal | None:
     """Explain a line that names an order of ours; it may be paid before it is invoiced."""
     if not line.order_hits:
         return None
-    parties = parties_for(state, line)
+    parties = state.candidates(line)
     items = [
         i
         for n in line.order_hits
@@ -227,14 +220,14 @@ def ordered(state: State, line: Line) -> Proposal | None:
 
 def mistyped(state: State, line: Line) -> Proposal | None:
     """Explain a line whose reference is cut or mistyped, by party and exact amount."""
-    parties = parties_for(state, line)
+    parties = state.candidates(line)
     if not parties or len(line.text) < 3:
         return None
     exact = _of_amount(state, line, parties)
     if not exact:
         return None
-    pieces = line.pieces
-    graded = [(near(i.number, pieces), i) for i in exact if i.number]
+    texts = line.joined_texts()
+    graded = [(near(i.number, texts), i) for i in exact if i.number]
     graded = [g for g in graded if g[0]]
     if not graded:
         return None
@@ -286,15 +279,18 @@ def completed(state: State, line: Line) -> Proposal | None:
     )
     if not items or len(items) > _MOST_LISTED:
         return None
+    taken = {i.index for i in items}
     pool = [
         i
-        for p in sorted({i.party for i in items} | set(parties_for(state, line)))
+        for p in sorted({i.party for i in items} | set(state.candidates(line)))
         for i in state.ledger.open_items(p, line.day, line.currency)
-        if i not in items
+        if i.index not in taken
     ]
-    pieces = line.pieces
+    if not pool:
+        return None
+    texts = line.joined_texts()
     for discounted in (False, True):
-        proposal = _completed_at(line, items, pool, pieces, discounted)
+        proposal = _completed_at(line, items, pool, texts, discounted)
         if proposal is not None:
             return proposal
     return None
@@ -308,19 +304,19 @@ def _cash(item: Item, day: int, discounted: bool) -> int:
 
 
 def _completed_at(
-    line: Line, items: list[Item], pool: list[Item], pieces: list[str], discounted: bool
+    line: Line, items: list[Item], pool: list[Item], texts: tuple[str, ...], discounted: bool
 ) -> Proposal | None:
     rest = line.amount - sum(_cash(i, line.day, discounted) for i in items)
     if rest == 0:
         return None
     exact = [i for i in pool if _cash(i, line.day, discounted) == rest]
-    graded = [i for i in exact if near(i.number, pieces)]
+    graded = [i for i in exact if near(i.number, texts)]
     chosen = graded if len(graded) == 1 else exact
     rule = "listed_near" if graded else "listed_completed"
     if len(chosen) > 1 and not graded:
         return None
     if not chosen:
-        likely = [i for i in pool if near(i.number, pieces) >= 2][:_MOST_NAMED]
+        likely = [i for i in pool if near(i.number, texts) >= 2][:_MOST_NAMED]
         if not likely:
             return None
         values = [_cash(i, line.day, discounted) for i in likely]
@@ -509,15 +505,15 @@ def instalments(state: State) -> None:
 
 def near_short(state: State, line: Line) -> Proposal | None:
     """Explain a part payment whose reference is cut or mistyped, or names the order."""
-    parties = parties_for(state, line)
+    parties = state.candidates(line)
     if not parties or len(line.text) < 3 or line.amount < 0:
         return None
     pool = [i for p in parties for i in state.ledger.open_items(p, line.day, line.currency)]
     items = [i for i in pool if i.index in line.order_hits]
     rule = "order_short"
     if not items:
-        pieces = line.pieces
-        items = [i for i in pool if near(i.number, pieces) >= 2]
+        texts = line.joined_texts()
+        items = [i for i in pool if near(i.number, texts) >= 2]
         rule = "near_short"
     if len(items) != 1 or items[0].left <= line.amount:
         return None
@@ -536,7 +532,7 @@ def exchanged(state: State, line: Line) -> Proposal | None:
         return _exchanged(state, line, items[0])
     if not foreign or items:
         return None
-    parties = parties_for(state, line)
+    parties = state.candidates(line)
     fitting = [
         p
         for party in parties
@@ -546,9 +542,13 @@ def exchanged(state: State, line: Line) -> Proposal | None:
         for i in state.ledger.open_items(party, line.day, currency)
         if (p := _exchanged(state, line, i)) is not None
     ]
-    if len(fitting) != 1:
+    if not fitting:
         return None
-    proposal = fitting[0]
+    items = [state.ledger.items[p.parts[0].item] for p in fitting]
+    item, doubt = state.timing.most_likely(items, line.day)
+    proposal = fitting[items.index(item)]
+    proposal.doubt = doubt
+    proposal.rivals = [Rival((i.index,), "same amount") for i in items if i is not item][:3]
     proposal.rule = "exchange_amount" if line.original else "exchange_rate_only"
     return proposal
 

@@ -9,7 +9,7 @@ from matching.payments.lines import Line
 from matching.payments.proposals import Part, Proposal, Side
 from matching.payments.references import joined
 from matching.payments.state import State
-from matching.payments.text import compact, fold
+from matching.payments.text import compact, fold, words
 from matching.payments.wording import CARD_PAYOUT, PAYROLL
 from records.banking import CardSettlement, PayrollRun
 from records.money import Money
@@ -48,11 +48,14 @@ class Standing:
 
     def _payroll(self, state: State, line: Line) -> Proposal | None:
         run = self.payroll.get(line.batch or "")
+        wages = line.code.endswith("SALA") or PAYROLL.search(line.text)
+        if run is None and not wages:
+            return None
         if run is None:
             run = next((r for t in joined(line.pieces) if (r := self.payroll.get(t))), None)
         reason = "payroll batch"
         if run is None:
-            if not (line.code.endswith("SALA") or PAYROLL.search(line.text)) or line.name:
+            if line.name:
                 return None
             runs = [
                 r
@@ -76,7 +79,7 @@ class Standing:
         )
 
     def _contract(self, state: State, line: Line) -> Proposal | None:
-        numbered = [c for t in line.pieces for c in self.contracts_by_number.get(t, ())]
+        numbered = [c for t in words(line.text) for c in self.contracts_by_number.get(t, ())]
         paid = self.contracts_by_iban.get(line.iban, []) if line.iban else []
         standing = line.code.endswith("STDO")
         best: tuple[int, Contract, str] | None = None
@@ -114,9 +117,13 @@ class Standing:
         )
 
     def _card(self, state: State, line: Line) -> Proposal | None:
+        if not self.settlements:
+            return None
+        known = fold(line.name) + " " + line.text
+        if not any(p in known for p in self.processors) and not CARD_PAYOUT.search(known):
+            return None
         found = [s for t in joined(line.pieces) if (s := self.settlements.get(t))]
         if not found:
-            known = fold(line.name) + " " + line.text
             if not any(p in known for p in self.processors) or not CARD_PAYOUT.search(known):
                 return None
             found = [

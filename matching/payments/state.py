@@ -15,6 +15,7 @@ from matching.payments.timing import Timing
 
 #: Party evidence: account on file, learned account, name in three grades.
 ON_FILE, LEARNED = 5, 4
+_ROUNDS = 5
 
 
 class State:
@@ -35,6 +36,7 @@ class State:
         #: per item: (line, cash, take)
         self.payments: dict[int, list[tuple[int, int, int]]] = {}
         self.own_ibans = {compact(a.iban): a for a in books.own_accounts if a.iban}
+        self._candidates: dict[int, dict[int, int]] = {}
         self.learned: dict[str, dict[int, int]] = {}
         self.currencies = {i.currency for i in self.ledger.items}
         self.rates = {
@@ -86,6 +88,15 @@ class State:
                 result[party] = ON_FILE
         return result
 
+    def candidates(self, line: Line) -> dict[int, int]:
+        """Return the candidate parties of both sides for a line."""
+        found = self._candidates.get(line.index)
+        if found is None:
+            found = self.known_parties(line, RECEIVABLE)
+            found.update(self.known_parties(line, PAYABLE))
+            self._candidates[line.index] = found
+        return found
+
     def known_parties(self, line: Line, side: int) -> dict[int, int]:
         """Return the candidate parties of one side; learned accounts included.
 
@@ -109,6 +120,8 @@ class State:
     def learn_all(self) -> None:
         """Learn accounts and payment habits from everything decided so far."""
         self.learned.clear()
+        self._candidates.clear()
+        self.ledger.forget_settled()
         items = self.ledger.items
         for proposal in self.taken:
             if proposal is not None and proposal.parts and proposal.category == "settlement":
@@ -169,26 +182,32 @@ class State:
             self.ledger.settle(part.item, part.take)
             self.payments.setdefault(part.item, []).append((proposal.line, part.cash, part.take))
 
-    def run(self, propose: Callable[[State, Line], Proposal | None], rounds: int = 4) -> None:
+    def run(
+        self, propose: Callable[[State, Line], Proposal | None], *, settling: bool = False
+    ) -> None:
         """Ask for proposals on all open lines, take the best of each conflict, and repeat.
 
-        A line that loses an item to a better claim is asked again; a line that
-        had two possibilities may have one left once others are served.
+        A line that loses an item to a better claim is asked again. When
+        `settling`, all open lines are asked again: one that had two
+        possibilities may have one left once others are served.
         """
-        for _ in range(rounds):
+        asked = self.open_lines()
+        for _ in range(_ROUNDS):
             proposals = []
-            for line in self.open_lines():
+            for line in asked:
                 proposal = propose(self, line)
                 if proposal is not None:
                     proposals.append(proposal)
             proposals.sort(key=lambda p: (-p.rank, p.line))
-            changed = False
+            losers = []
             for proposal in proposals:
                 if self.fits(proposal):
                     self.take(proposal)
-                    changed = True
-            if not changed:
+                else:
+                    losers.append(self.lines[proposal.line])
+            if len(losers) == len(proposals):
                 return
+            asked = self.open_lines() if settling else losers
 
 
 def is_specific(length: int) -> bool:

@@ -216,12 +216,25 @@ def by_sum(state: State, line: Line) -> Proposal | None:
 def _sum_of(
     pool: list[Item], line: Line, state: State
 ) -> tuple[list[Item], list[int], float] | None:
-    policy = state.policy
     pool = sorted(pool, key=lambda i: (i.due, i.index))
-    recent = [i for i in pool if i.due >= line.day - _STALE_DAYS]
+    recent = [i for i in pool if i.due >= line.day - _STALE_DAYS or i.is_credit_note]
     full = [i.left for i in recent]
     low = [i.reduced() if i.left == i.gross and i.in_term(line.day) else i.left for i in recent]
     ways = [full] if low == full else [full, low]
+    found = _sum_among(recent, ways, line, state)
+    if found is None and len(recent) < len(pool) and sum(full) != line.amount:
+        every = [i.left for i in pool]
+        found = _sum_among(pool, [every], line, state)
+    return found
+
+
+def _sum_among(
+    recent: list[Item], ways: list[list[int]], line: Line, state: State
+) -> tuple[list[Item], list[int], float] | None:
+    policy = state.policy
+    full = ways[0]
+    if len(recent) < 2:
+        return None
     windows = [(values, w) for values in ways for w in _windows(values, line.amount)]
     if windows:
         if len(windows) > 1:
