@@ -19,49 +19,50 @@ from records.invoices import Invoice
 
 #: What OCR takes for one another, written as digits.
 _OCR = str.maketrans("oqilszbg", "00115286")
-#: Words in front of a number, in the alphabet that _OCR leaves.
+#: Words in front of a number.
 _PREFIXES = tuple(
     sorted(
-        {
-            word.translate(_OCR)
-            for word in [
-                "rechnungsnummer",
-                "rechnungsnr",
-                "rechnung",
-                "rechn",
-                "invoicenumber",
-                "invoiceno",
-                "invoice",
-                "inv",
-                "re",
-                "rg",
-                "rnr",
-                "rn",
-                "facture",
-                "fact",
-                "fatt",
-                "fattura",
-                "factura",
-                "factuur",
-                "fac",
-                "faktura",
-                "fa",
-                "nr",
-                "no",
-                "num",
-                "bill",
-                "beleg",
-                "belegnr",
-                "gutschrift",
-                "creditnote",
-                "credit",
-                "gs",
-                "cn",
-            ]
-        },
+        [
+            "rechnungsnummer",
+            "rechnungsnr",
+            "rechnung",
+            "rechn",
+            "invoicenumber",
+            "invoiceno",
+            "invoice",
+            "inv",
+            "re",
+            "rg",
+            "rnr",
+            "rn",
+            "facture",
+            "fact",
+            "fatt",
+            "fattura",
+            "factura",
+            "factuur",
+            "fac",
+            "faktura",
+            "fa",
+            "nr",
+            "no",
+            "num",
+            "bill",
+            "belegnr",
+            "beleg",
+            "gutschrift",
+            "creditnote",
+            "credit",
+            "gs",
+            "cn",
+        ],
         key=len,
         reverse=True,
     )
+)
+#: The same as OCR may leave them; without those that turn into bare digits.
+_MISREAD_PREFIXES = tuple(
+    p for p in (prefix.translate(_OCR) for prefix in _PREFIXES) if not p.isdigit()
 )
 #: What senders add to a number when they send it again.
 _SUFFIXES = tuple(
@@ -106,7 +107,8 @@ def number_forms(number: str) -> tuple[str, ...]:
     invoice: different numbers may share a form.
     """
     text = _without_suffix(fold(number.strip()))
-    parts = _without_prefix([part.translate(_OCR) for part in text.split()])
+    parts = _without_prefix(text.split(), _PREFIXES)
+    parts = _without_prefix([part.translate(_OCR) for part in parts], _MISREAD_PREFIXES)
     whole = "".join(parts).lstrip("0") or "0"
     bare = "".join(part.lstrip("0") or "0" for part in parts)
     return (whole,) if whole == bare else (whole, bare)
@@ -122,11 +124,11 @@ def _without_suffix(text: str) -> str:
         text = shorter
 
 
-def _without_prefix(parts: list[str]) -> list[str]:
-    while len(parts) > 1 and parts[0] in _PREFIXES:
+def _without_prefix(parts: list[str], prefixes: tuple[str, ...]) -> list[str]:
+    while len(parts) > 1 and parts[0] in prefixes:
         parts = parts[1:]
     head = parts[0] if parts else ""
-    for prefix in _PREFIXES:
+    for prefix in prefixes:
         rest = head[len(prefix) :]
         if head.startswith(prefix) and rest[:1].isdigit():
             return [rest, *parts[1:]]
