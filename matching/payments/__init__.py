@@ -61,7 +61,7 @@ def explain(state: State) -> None:
     state.run(settlements.listed)
     state.learn_all()
     state.run(settlements.ordered)
-    state.run(settlements.exchanged)
+    state.run(settlements.exchanged, settling=True)
     state.run(settlements.mistyped)
     state.run(settlements.completed)
     state.run(settlements.differing)

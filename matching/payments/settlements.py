@@ -530,7 +530,7 @@ def exchanged(state: State, line: Line) -> Proposal | None:
     items = [i for i in named.only_known() if i.currency != line.currency]
     if len(items) == 1:
         return _exchanged(state, line, items[0])
-    if not foreign or items:
+    if not foreign or named.items:
         return None
     parties = state.candidates(line)
     fitting = [
@@ -546,8 +546,11 @@ def exchanged(state: State, line: Line) -> Proposal | None:
         return None
     items = [state.ledger.items[p.parts[0].item] for p in fitting]
     item, doubt = state.timing.most_likely(items, line.day)
+    if doubt > 0.2:
+        return None
     proposal = fitting[items.index(item)]
     proposal.doubt = doubt
+    proposal.rank -= 20 * doubt
     proposal.rivals = [Rival((i.index,), "same amount") for i in items if i is not item][:3]
     proposal.rule = "exchange_amount" if line.original else "exchange_rate_only"
     return proposal
