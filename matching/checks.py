@@ -13,11 +13,11 @@ from collections.abc import Iterable
 from datetime import date, timedelta
 from decimal import Decimal
 
-from matching.names import code
+from matching.names import code, core_name, name_words
 from matching.policy import Policy
 from matching.vat_rates import country_of_vat_id, rates_in_force
 from records.findings import Finding, Severity, finding
-from records.invoices import Invoice, Line
+from records.invoices import Invoice, Line, Party
 from records.money import round_half_up
 from records.purchasing import Vendor
 
@@ -83,6 +83,7 @@ def check_invoice(
     return (
         *_required(invoice, where),
         *_signs(invoice, where),
+        *_parties(invoice, where, rules),
         *_lines(invoice, where, rules),
         *_totals(invoice, where, rules),
         *_vat(invoice, where, rules),
@@ -114,6 +115,41 @@ def _signs(invoice: Invoice, where: str) -> Iterable[Finding]:
             expected=f"a positive total on {kind}",
             actual=gross,
         )
+
+
+def _parties(invoice: Invoice, where: str, policy: Policy) -> Iterable[Finding]:
+    """Look who is seller and who is buyer; matters most in self-billing (389).
+
+    A VAT id decides. A name alone only decides that we are meant: it is
+    printed in too many ways to prove that somebody else is.
+    """
+    ids = {code(v) for v in policy.company_vat_ids}
+    names = {core_name(n) for n in policy.company_names}
+    seller, buyer = invoice.seller, invoice.buyer
+    if _is_us(seller, ids, names):
+        yield finding("we_are_seller", where=where, actual=seller.name or seller.vat_id)
+    elif ids and buyer.vat_id and code(buyer.vat_id) not in ids:
+        yield finding(
+            "wrong_buyer",
+            where=where,
+            expected=", ".join(sorted(policy.company_vat_ids)),
+            actual=f"{buyer.name or ''} {buyer.vat_id}".strip(),
+        )
+    elif names and buyer.name and not buyer.vat_id and not _is_us(buyer, ids, names):
+        ours = frozenset().union(*(name_words(n) for n in policy.company_names))
+        if ours.isdisjoint(name_words(buyer.name)):
+            yield finding(
+                "wrong_buyer",
+                where=where,
+                expected=", ".join(sorted(policy.company_names)),
+                actual=buyer.name,
+            )
+
+
+def _is_us(party: Party, ids: set[str], names: set[str]) -> bool:
+    if party.vat_id and ids:
+        return code(party.vat_id) in ids
+    return bool(party.name) and core_name(party.name or "") in names
 
 
 def _lines(invoice: Invoice, where: str, policy: Policy) -> Iterable[Finding]:

@@ -41,7 +41,8 @@ class Policy:
     rounding methods of EN 16931 lie within it). Invoices dated on or before
     `closed_until` are flagged, never back-dated. `min_confidence` is the
     probability of being right, all of it, below which nothing is posted: one
-    minus the error budget.
+    minus the error budget. `company_vat_ids` and `company_names` are our own:
+    without them nobody asks whom an invoice is addressed to.
     """
 
     tolerances: Tolerances = Tolerances()
@@ -54,6 +55,8 @@ class Policy:
     min_confidence: float = 0.98
     closed_until: date | None = None
     bank_change_cool_off_days: int = 7
+    company_vat_ids: frozenset[str] = frozenset()
+    company_names: frozenset[str] = frozenset()
 
     def tolerances_for(self, vendor: Vendor | None) -> Tolerances:
         """Return the vendor's own tolerances, else its category's, else the office's."""

@@ -379,6 +379,19 @@ CATALOGUE: dict[str, Code] = {
         "The invoice is dated later than it was received", _W, "Compare with the page."
     ),
     "not_postable": Code("Documents of this kind are never posted", _B, "File it."),
+    "wrong_buyer": Code(
+        "The invoice is addressed to somebody else", _B, "Ask the vendor to address it to you."
+    ),
+    "we_are_seller": Code(
+        "The document names us as the seller: it is income, not a purchase",
+        _B,
+        "Hand it to accounts receivable.",
+    ),
+    "corrected_invoice": Code(
+        "The document replaces an earlier invoice, which must not stay in the books beside it",
+        _B,
+        "Reverse the earlier invoice, then approve this one.",
+    ),
     # -- the match: ordered, received, invoiced
     "no_po": Code(
         "The vendor needs an order for every invoice, and none fits",

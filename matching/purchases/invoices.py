@@ -29,6 +29,8 @@ from records.matches import InvoiceMatch, OrderAllocation, Rejected
 from records.purchasing import Contract
 
 _ZERO = Decimal(0)
+#: UNTDID 1001: replaces an earlier invoice.
+CORRECTION = "384"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +126,8 @@ def _explain(
 ) -> _Explanation:
     if invoice.is_credit_note:
         return _credit_note(invoice, group, books)
+    if invoice.type_code == CORRECTION:
+        return _correction(invoice, group, books)
     references = named_orders(invoice, group.id, books)
     foreign = [
         finding("order_of_other_vendor", where=f"invoice {invoice.number}", actual=order_id)
@@ -280,6 +284,20 @@ def _credit_note(invoice: Invoice, group: VendorGroup, books: PurchaseBooks) -> 
         )
         return _Explanation(findings=(excess,), reasons=reasons)
     return _Explanation(reasons=reasons)
+
+
+def _correction(invoice: Invoice, group: VendorGroup, books: PurchaseBooks) -> _Explanation:
+    """Hold a corrected invoice: posted beside the one it replaces, both would be paid."""
+    ref = invoice.preceding_invoice_ref
+    originals = books.history.by_number(group.id, ref) if ref else []
+    known = ", ".join(f"{e.number} ({e.id}, {e.gross})" for e in originals)
+    held = finding(
+        "corrected_invoice",
+        where=f"invoice {invoice.number}",
+        expected=known or "the invoice it replaces",
+        actual=f"replaces {ref or 'an invoice it does not name'}",
+    )
+    return _Explanation(findings=(held,), reasons=("replaces an earlier invoice",))
 
 
 def _prepayment(
