@@ -137,6 +137,10 @@ class Backlog:
         """Return the latest slot ever handed in for a bot: the ledger of due slots."""
         return next((run.slot for run in self.runs(bot)), None)
 
+    def has_waiting_run(self, bot: str) -> bool:
+        """Say whether a run of the bot has been handed in and not begun."""
+        return bool(self._list(f"run/{bot}/", ["ENQUEUED"], limit=1))
+
     def last_success(self, bot: str) -> datetime | None:
         """Return when a run of the bot last ended well, None if never."""
         ended = (run.ended for run in self.runs(bot, status="SUCCESS"))
