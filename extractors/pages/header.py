@@ -28,6 +28,7 @@ REFERENCES = frozenset(
 )
 DATES = frozenset({"issue_date", "due_date", "delivery_date", "order_date", "other_date"})
 
+_PARTY = frozenset({"seller", "buyer", "ship_to", "bank_account"})
 _FILLERS = frozenset(
     ["no", "nr", "num", "n", "numero", "nummer", "number", "ref", "is", "der", "die", "das", "the", "le", "la", "el", "il", "o", "de", "of", "von", "du", "is", "sie", "lautet", "num.", "nro", "nº", "lub"]
 )
@@ -35,6 +36,8 @@ _STOPS = frozenset(
     ["vom", "von", "du", "dated", "date", "datum", "del", "z", "dnia", "of", "issued", "am", "from", "d.d.", "dd", "per", "em", "data", "fecha", "le", "en", "with", "mit", "et", "und", "and"]
 )
 _CODE = re.compile(r"[^\W_][\w./\\\-_+&()]*|[#№][\w./\-]+")
+# `Invoice (380) no. 4711`: the type code (UNTDID 1001) is not the number.
+_TYPE_CODE = re.compile(r"\(\d{2,3}\)")
 _NOT_CODE = re.compile(r"(?:www\.|https?:|.*@.*|\+\d|.*[€$£%]|\(\d+\)$)", re.IGNORECASE)
 
 
@@ -70,6 +73,8 @@ def references(sheet: Sheet, taken: frozenset[int]) -> dict[str, list[Candidate]
             others = len({s.concept for s in match.senses} - wanted.keys())
             for candidate in _values(sheet, row, match, at):
                 for concept, weight in wanted.items():
+                    if weight <= 0.4:
+                        weight = _bare(sheet, row, match, weight)
                     score = candidate.score * weight * (0.9 if others else 1.0)
                     if row.index in taken:
                         score *= 0.5
@@ -83,9 +88,26 @@ def references(sheet: Sheet, taken: frozenset[int]) -> dict[str, list[Candidate]
     return found
 
 
+def _bare(sheet: Sheet, row: Row, match: Match, weight: float) -> float:
+    """Weigh a label that says only `number`: at the head of the document it means the invoice's."""
+    begins = match.first == 0 or not row.joined[match.first]
+    high = row.page == sheet.numbers[0] and row.top < 0.45 * sheet.height
+    colon = row.tokens[match.last - 1].text.endswith(":")
+    if not (begins and high) or (weight < 0.4 and not colon):
+        return weight
+    x0 = row.tokens[match.first].x0
+    for other in sheet.rows[max(0, row.index - 4) : row.index]:
+        for label in other.labels:
+            if abs(other.tokens[label.first].x0 - x0) < 40 and any(
+                s.concept in _PARTY for s in label.senses
+            ):
+                return weight
+    return 0.78
+
+
 def _values(sheet: Sheet, row: Row, match: Match, at: int) -> Iterator[Candidate]:
     """Yield what stands right of a label, else below it."""
-    limit = row.labels[at + 1].first if at + 1 < len(row.labels) else len(row.tokens)
+    limit = next((m.first for m in row.labels[at + 1 :] if not _is_number_word(m)), len(row.tokens))
     right = _code(row, match.last, limit, row.tokens[match.last - 1].x1, sheet.width)
     if right:
         yield right
@@ -106,7 +128,7 @@ def _code(row: Row, first: int, limit: int, start: float, width: float) -> Candi
     while at < limit:
         token = row.tokens[at]
         key = token.key
-        if not key or (key in _FILLERS and at + 1 < limit) or token.text in {"#", ":", "-", "–"}:
+        if not key or (key in _FILLERS and at + 1 < limit) or _TYPE_CODE.fullmatch(token.text):
             at += 1
             continue
         break
@@ -268,6 +290,9 @@ def date_candidates(sheet: Sheet, taken: frozenset[int]) -> dict[str, list[DateC
                 if row.index in taken and max(wanted.values()) < 0.9:
                     continue
                 for concept, weight in wanted.items():
+                    # `del: 1/2/2026`: with a colon even a preposition is a label.
+                    if weight == 0.5 and row.tokens[match.last - 1].text.endswith(":"):
+                        weight = 0.8
                     found.setdefault(concept, []).append(
                         DateCandidate(
                             home, dated, score * weight, row.words(match.first, match.last)
@@ -344,7 +369,7 @@ def _beside_titles(sheet: Sheet) -> Iterator[DateCandidate]:
                         for s in m.senses
                         if s.weight >= 0.9
                     }
-                    if not between & {"due_date", "delivery_date", "order_date", "other_date"}:
+                    if not between & ((DATES | REFERENCES) - {"issue_date", "invoice_number"}):
                         yield DateCandidate(row, after[0], 0.82, row.words(match.first, match.last))
 
 

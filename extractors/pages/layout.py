@@ -129,7 +129,8 @@ class Sheet:
 # A label glued to its value: `Number:82`, `No#82`, `n°82`; not a time, not an address.
 _GLUED = re.compile(r"([(\[]?[^\W\d_][\w.\-/()]*?[:#№°=]+)(?!//)([^\s:#].*)")
 _NOT_LABEL = re.compile(r"(?:https?|mailto|urn|www|ftp):", re.IGNORECASE)
-_SIGN_GLUED = re.compile(r"(EUR|USD|GBP|CHF|PLN|Rs\.?)(\d.*)")
+# `intracommunautaireFR61246224687`: a long label ran into its value.
+_ID_GLUED = re.compile(r"([^\W\d_]*[^\W\d_A-Z]{3})([A-Z]{2}[A-Z0-9]?\d[A-Z0-9]{6,30})")
 
 
 def sheet_of(pages: Sequence[PageWords]) -> Sheet:
@@ -158,6 +159,8 @@ def _tokens(page: PageWords) -> list[Token]:
         glued = None
         if ":" in text or "#" in text or "°" in text or "№" in text or "=" in text:
             glued = None if _NOT_LABEL.match(text) else _GLUED.fullmatch(text)
+        elif len(text) > 12:
+            glued = _ID_GLUED.fullmatch(text)
         parts: tuple[str, ...] = glued.groups() if glued else (text,)
         share = (x1 - x0) / max(len(text), 1)
         for part in parts:
@@ -178,7 +181,7 @@ def _grouped(tokens: list[Token]) -> list[list[Token]]:
     for token in ordered:
         own = (token.top + token.bottom) / 2
         height = token.bottom - token.top
-        if groups and own - middle <= 0.32 * min(height, tallest):
+        if groups and own - middle <= 0.21 * (height + tallest):
             groups[-1].append(token)
         else:
             groups.append([token])

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from extractors.pages.identifiers import Identifier
 from extractors.pages.layout import Row, Sheet
-from extractors.pages.lexicon import fold
+from extractors.pages.lexicon import fold, lexicon
 
 _POSTAL = re.compile(
     r"(?:^|[\s,·•|\-–])(?:"
@@ -53,6 +53,7 @@ _DOMAIN = re.compile(
 _PUBLIC = frozenset(
     ["gmail", "gmx", "web", "outlook", "hotmail", "yahoo", "tonline", "freenet", "orange", "wanadoo", "libero", "icloud", "localhost", "example"]
 )
+_OWN = frozenset({"contact", "vat_id", "iban", "bic", "seller_tax_id", "company_number", "bank_account"})
 _YOURS = frozenset(
     ["ihre", "ihr", "ihrer", "your", "customer", "client", "clients", "kunde", "kunden", "kaufer", "buyer", "uw", "klant", "votre", "vos", "su", "cliente", "vostra", "nabywcy", "nabywca", "klienta", "acquirente", "destinatario", "comprador", "adquirente", "koper", "afnemer", "bill", "recipient", "leistungsempfanger", "empfanger", "vs", "seu", "sua", "debtor", "debitor", "cessionario", "committente"]
 )
@@ -204,8 +205,10 @@ def _headings(sheet: Sheet, taken: frozenset[int]) -> Iterator[_Heading]:
             if other and not colon and not alone:
                 continue
             found.append((roles[0], match.first, match.last))
-        for at, (role, first, last) in enumerate(found):
-            right = row.tokens[found[at + 1][1]].x0 - 4 if at + 1 < len(found) else sheet.width
+        for role, first, last in found:
+            after = [m.first for m in row.labels if m.first >= last and not row.joined[m.first]]
+            reach = row.tokens[first].x0 + 0.42 * sheet.width
+            right = row.tokens[after[0]].x0 - 4 if after else min(reach, sheet.width)
             yield _Heading(role, row, first, last, row.tokens[first].x0, right)
 
 
@@ -338,16 +341,20 @@ def _labelled_names(sheet: Sheet, headings: Sequence[_Heading]) -> Iterator[_Nam
 def _from_block(
     sheet: Sheet, block: Block, headings: Sequence[_Heading], sender: Part | None
 ) -> Iterator[_Name]:
-    postal = [i for i, p in enumerate(block.parts) if _has_postal(p.text)]
+    parts = block.parts
+    if sender is not None:
+        at = next((i for i, p in enumerate(parts) if p.row is sender.row), -1)
+        parts = parts[at + 1 :]
+    postal = [i for i, p in enumerate(parts) if _has_postal(p.text)]
     if not postal:
         return
     lead = [
         p
-        for p in block.parts[: postal[0]]
+        for p in parts[: postal[0]]
         if _clean(p.text) and not _SALUTATION.fullmatch(_clean(p.text))
     ]
     lead = [p for p in lead if not _labelled(p.row, p.first, p.last)]
-    contact = sum(bool(_CONTACT.search(p.text)) for p in block.parts)
+    contact = sum(_is_contact(p) for p in parts)
     if not lead or not 1 <= len(lead) <= 7:
         return
     # The nearest lines over the street: headings or slogans may stand further up.
@@ -395,6 +402,17 @@ def _from_block(
                 0.3 + 0.15 * legal + 0.12 * (part.row.top < 0.1 * sheet.height),
                 "heads an address at the top",
             )
+
+
+def _is_contact(part: Part) -> bool:
+    """Say whether a line is one that only the issuer prints of itself."""
+    if _CONTACT.search(part.text):
+        return True
+    words = {t.key for t in part.row.tokens[part.first : part.last]}
+    return not words & _YOURS and any(
+        part.first <= m.first < part.last and any(s.concept in _OWN for s in m.senses)
+        for m in part.row.labels
+    )
 
 
 def _company_names(
@@ -484,6 +502,11 @@ def _clean(text: str) -> str:
 
 def _is_name(text: str) -> bool:
     letters = sum(map(str.isalpha, text))
+    key = fold(text)
+    if lexicon("kinds").senses(key) or lexicon("labels").senses(key):
+        return False
+    if not _core(text):
+        return False
     if letters < 3 or len(text) > 90 or "@" in text or len(text.split()) > 10:
         return False
     digits = sum(map(str.isdigit, text))

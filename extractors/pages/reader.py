@@ -280,7 +280,7 @@ class _Reader:
         if not table.items:
             return
         sums = sums_of(table.items, style)
-        targets = [totals.value(n) for n in ("net_total", "lines_total", "gross_total")]
+        targets = [totals.value(n) for n in ("lines_total", "net_total", "gross_total")]
         known = [t for t in targets if t is not None]
         summed = any(sums.has(t) for t in known)
         use_reduced = (

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import pairwise, permutations
 from typing import NamedTuple
 
 from extractors.pages.figures import Figure, Style
 from extractors.pages.layout import Row, Sheet
-from extractors.pages.lexicon import Sense, lexicon
+from extractors.pages.lexicon import Lexicon, Sense, lexicon
 from records.money import round_half_up
 
 _TEXT_ROLES = frozenset({"description", "article_number", "unit", "delivery"})
@@ -94,14 +95,66 @@ def read_table(sheet: Sheet, style: Style) -> Table:
     taken: set[int] = set()
     columns: tuple[Column, ...] = ()
     for at, (last, heading, covered) in enumerate(headings):
-        until = headings[at + 1][2][0] if at + 1 < len(headings) else len(sheet.rows)
+        until = _until(sheet, last, headings[at + 1][2][0] if at + 1 < len(headings) else None)
         found, rows = _body(sheet, last + 1, until, heading, style)
         taken |= covered_set(covered)
         if found:
             columns = heading
             items.extend(found)
             taken |= rows
+    items = _without_carry(items, style)
+    _prove_columns(items, style)
     return Table(tuple(items), frozenset(taken), columns)
+
+
+def _until(sheet: Sheet, heading: int, following: int | None) -> int:
+    """Return where the rows under a heading end: what heads a later page is not theirs."""
+    if following is None:
+        return len(sheet.rows)
+    page = sheet.rows[following].page
+    if page == sheet.rows[heading].page:
+        return following
+    return next(i for i in range(heading, following + 1) if sheet.rows[i].page == page)
+
+
+def _without_carry(items: list[Item], style: Style) -> list[Item]:
+    """Drop rows that only repeat what was added up so far, at a page's end or start."""
+    kept: list[Item] = []
+    total = Decimal(0)
+    for item in items:
+        amount = item.amount(style) or Decimal(0)
+        if len(kept) > 1 and amount == total and not {"quantity", "unit_price"} & item.cells.keys():
+            continue
+        kept.append(item)
+        total += amount
+    return kept
+
+
+def _prove_columns(items: list[Item], style: Style) -> None:
+    """Name the number columns anew where only another naming makes quantity x price = amount."""
+    proved = sum(extends(i, style) is True for i in items)
+    if not items or proved * 2 >= len(items):
+        return
+    roles = sorted({r for i in items for r, c in i.cells.items() if c.figure and not c.figure.percent})
+    roles = [r for r in roles if r not in {"vat_amount", "discount"}]
+    best, best_count = None, proved
+    for chosen in permutations(roles, 3):
+        count = sum(_multiplies(i, chosen, style) for i in items)
+        if count > best_count:
+            best, best_count = chosen, count
+    if best is None or best_count * 2 < len(items) or (len(items) > 1 and best_count < 2):
+        return
+    names = dict(zip(best, ("quantity", "unit_price", "net_amount"), strict=True))
+    for item in items:
+        cells = {names.get(r, r if r not in names.values() else f"not_{r}"): c for r, c in item.cells.items()}
+        item.cells = cells
+
+
+def _multiplies(item: Item, chosen: tuple[str, ...], style: Style) -> bool:
+    quantity, price, amount = (item.number(role, style) for role in chosen)
+    if quantity is None or price is None or not amount:
+        return False
+    return _close(abs(quantity * price), abs(amount)) and quantity != 0
 
 
 def covered_set(covered: tuple[int, int]) -> set[int]:
@@ -122,7 +175,7 @@ def _headings(sheet: Sheet) -> Iterator[tuple[int, tuple[Column, ...], tuple[int
         if index not in cells:
             row = sheet.rows[index]
             money = any(f.is_money for f in row.figures) or len(row.tokens) > 24 or bool(row.dates)
-            cells[index] = [] if money else list(_heads(row, words.matches))
+            cells[index] = [] if money else list(_heads(row, words))
         return cells[index]
 
     while at < count:
@@ -147,7 +200,7 @@ def _headings(sheet: Sheet) -> Iterator[tuple[int, tuple[Column, ...], tuple[int
                 first, last = min(first, near), max(last, near)
                 edge = other
                 near += step
-        columns = _columns(grid, words.senses)
+        columns = _columns(grid, words)
         if _is_heading(columns):
             yield last, columns, (first, last)
             at = last + 1
@@ -164,21 +217,31 @@ class _Head(NamedTuple):
     tokens: int
 
 
-def _heads(row: Row, matches: object) -> Iterator[_Head]:
+def _heads(row: Row, words: Lexicon) -> Iterator[_Head]:
+    """Yield the headings of one row: known wordings, and the words between them."""
     keys = [t.key for t in row.tokens]
-    found = {m.first: m for m in matches(keys, row.joined)}  # type: ignore[operator]
+    reach = 0.6 * row.height
+    joined = [False] + [b.x0 - a.x1 <= reach for a, b in pairwise(row.tokens)]
+    found = {m.first: m for m in words.matches(keys, joined)}
     at = 0
     while at < len(row.tokens):
         match = found.get(at)
-        if match:
+        if row.tokens[at].text.startswith("("):
+            # `(excl. VAT)` qualifies the heading it stands with.
+            match, last = None, at + 1
+            while last < len(row.tokens) and not row.tokens[last - 1].text.endswith(")"):
+                if not joined[last]:
+                    break
+                last += 1
+        elif match:
             last = match.last
         else:
             last = at + 1
-            while last < len(row.tokens) and row.joined[last] and last not in found:
+            while last < len(row.tokens) and joined[last] and last not in found:
                 last += 1
         tokens = row.tokens[at:last]
         key = "".join(t.key for t in tokens)
-        if key or match:
+        if key:
             yield _Head(
                 tokens[0].x0, tokens[-1].x1, row.top, key, match.senses if match else (), last - at
             )
@@ -198,7 +261,7 @@ def _overlap(a: _Head | Column, b: _Head | Column) -> float:
     return min(a.x1, b.x1) - max(a.x0, b.x0)
 
 
-def _columns(grid: list[_Head], senses_of: object) -> tuple[Column, ...]:
+def _columns(grid: list[_Head], words: Lexicon) -> tuple[Column, ...]:
     """Merge headings that stand above each other and give each column one role."""
     groups: list[list[_Head]] = []
     for head in sorted(grid, key=lambda h: h.x0):
@@ -216,7 +279,7 @@ def _columns(grid: list[_Head], senses_of: object) -> tuple[Column, ...]:
     columns = []
     for group in groups:
         group.sort(key=lambda h: (h.top, h.x0))
-        whole = senses_of("".join(h.key for h in group))  # type: ignore[operator]
+        whole = words.senses("".join(h.key for h in group))
         senses = whole or max((h.senses for h in group), key=lambda s: len(s) > 0)
         if not whole:
             longest = max((h for h in group if h.senses), key=lambda h: len(h.key), default=None)
@@ -260,7 +323,7 @@ def _is_heading(columns: Sequence[Column]) -> bool:
     roles = {c.role for c in columns}
     what = roles & {"description", "article_number", "quantity", "position"}
     much = roles & {"net_amount", "gross_amount", "unit_price"}
-    known = len(roles - {"", "other"})
+    known = len({r for r in roles if not r.startswith("other")})
     return (
         bool(what and much)
         and known >= 2
@@ -359,13 +422,16 @@ def _cells(row: Row, columns: tuple[Column, ...]) -> tuple[dict[str, Cell], list
     """Put each figure and phrase of a row into its column."""
     cells: dict[str, Cell] = {}
     used: set[int] = set()
-    homes = [c for c in columns if c.role in _NUMBER_ROLES]
+    homes = [c for c in columns if c.role in _NUMBER_ROLES or c.role.startswith("other")]
     for figure in row.figures:
         home = _home(figure, homes, row.height)
         if home is None:
             continue
         inside_text = figure.first > 0 and row.joined[figure.first] and not figure.is_money
         if inside_text and home.role not in {"vat_rate", "quantity"} and not _under(figure, home):
+            continue
+        if home.role == "vat_rate" and figure.is_money:
+            cells.setdefault("vat_amount", Cell(row, figure.first, figure.last, figure.text, figure))
             continue
         if home.role in cells:
             held = cells[home.role].figure
@@ -386,7 +452,7 @@ def _cells(row: Row, columns: tuple[Column, ...]) -> tuple[dict[str, Cell], list
             cells["unit"] = Cell(row, first, last, text)
         elif role == "vat_rate" and any(map(str.isdigit, text)):
             cells.setdefault("vat_text", Cell(row, first, last, text))
-        elif role in {"description", "", "article_number"} or described is None:
+        elif role in {"description", "", "article_number"} or role.startswith("other") or described is None:
             texts.append(Cell(row, first, last, text))
     return cells, texts
 

@@ -118,6 +118,8 @@ def _occurrences(sheet: Sheet, style: Style, taken: frozenset[int]) -> Iterator[
             yield from _in_row(sheet, row, hits, above, style)
         above = [a for a in above if row.top - a[0].bottom < 110]
         for match, concepts in hits:
+            if row.index in taken:
+                break
             x0, x1 = row.tokens[match.first].x0, row.tokens[match.last - 1].x1
             # A label with its own amount beside it does not head a column.
             beside = any(0 <= f.first - match.last <= 2 and f.is_money for f in row.figures)
@@ -432,39 +434,40 @@ def _settle_payment(totals: Totals, found: list[Occurrence]) -> None:
     gross = totals.value("gross_total")
     if gross is None:
         return
-    due = _ranked(found, {"amount_due": 1.0})
-    paid = _ranked(found, {"prepaid_total": 1.0})
+    due = [(s, o) for s, o in _ranked(found, {"amount_due": 1.0}) if o.figure.is_money]
+    paid = [(s, o) for s, o in _ranked(found, {"prepaid_total": 1.0}) if o.figure.is_money]
     rounding = _ranked(found, {"rounding_amount": 1.0})
-    roundings = [(Decimal(0), None)] + [(r.value, r) for s, r in rounding if abs(r.value) < 1]
+    shifts: list[tuple[Decimal, Occurrence | None]] = [(Decimal(0), None)]
+    shifts += [(r.value, r) for _, r in rounding if 0 < abs(r.value) < 1]
     for _, d in due:
         for _, p in paid:
-            for shift, r in roundings:
+            for shift, r in shifts:
                 if p.value != 0 and abs(gross) - abs(p.value) + shift == abs(d.value):
-                    totals.chosen |= {"amount_due": d, "prepaid_total": p}
-                    totals.proved |= {"amount_due", "prepaid_total"}
                     why = "gross less prepaid is the amount due"
-                    totals.why |= {"amount_due": why, "prepaid_total": why}
-                    if r is not None:
-                        totals.chosen["rounding_amount"] = r
-                        totals.proved.add("rounding_amount")
+                    _prove(totals, why, amount_due=d, prepaid_total=p, rounding_amount=r)
                     return
     for _, d in due:
-        for shift, r in roundings:
-            if gross + shift == d.value:
-                totals.chosen["amount_due"] = d
-                totals.proved.add("amount_due")
-                totals.why["amount_due"] = "equals the gross total"
-                if r is not None:
-                    totals.chosen["rounding_amount"] = r
+        for shift, r in shifts:
+            if abs(gross + shift) == abs(d.value):
+                _prove(totals, "follows from the gross total", amount_due=d, rounding_amount=r)
                 return
-    strong = [d for score, d in due if score >= 0.8]
+    explained = {totals.value(n) for n in ("net_total", "tax_total", "gross_total", "lines_total")}
+    strong = [d for score, d in due if score >= 0.8 and d.value not in explained]
     if strong:
         totals.chosen["amount_due"] = strong[0]
         totals.doubtful.add("amount_due")
         totals.why["amount_due"] = "printed as due, but gross and payments do not explain it"
-    elif not [p for score, p in paid if score >= 0.5 and p.value != 0]:
+    elif not [p for score, p in paid if score >= 0.6 and p.value != 0]:
         totals.derived["amount_due"] = gross
         totals.why["amount_due"] = "no payment is printed, so the gross total is due"
+
+
+def _prove(totals: Totals, why: str, **chosen: Occurrence | None) -> None:
+    for name, occurrence in chosen.items():
+        if occurrence is not None:
+            totals.chosen[name] = occurrence
+            totals.proved.add(name)
+            totals.why[name] = why
 
 
 def _settle_adjustments(totals: Totals, found: list[Occurrence], sums: Sums) -> None:
@@ -472,7 +475,11 @@ def _settle_adjustments(totals: Totals, found: list[Occurrence], sums: Sums) -> 
     net = totals.value("net_total")
     if net is None:
         return
-    lines = [o for s, o in _ranked(found, {"lines_total": 1.0, "net_total": 0.6}) if s >= 0.5]
+    lines = [
+        o
+        for s, o in _ranked(found, {"lines_total": 1.0, "net_total": 0.6})
+        if s >= 0.5 and (o.value != net or o.concepts.get("lines_total", 0) >= 0.5)
+    ]
     subtracted = [o for s, o in _ranked(found, {"allowance_total": 1.0}) if s >= 0.4 and o.value]
     added = [o for s, o in _ranked(found, {"charge_total": 1.0}) if s >= 0.4 and o.value]
     starts: list[tuple[Decimal, Occurrence | None]] = [(o.value, o) for o in lines]
