@@ -31,6 +31,7 @@ from extractors.images import (
 from extractors.ocr import EngineMissing, engine
 from extractors.pages import read_pages
 from extractors.pdf_text import read_text
+from extractors.receipts import is_receipt, read_receipt
 from extractors.words import PageWords
 from records.documents import Document, Field, Kind, Reading
 from records.findings import Finding, finding
@@ -217,7 +218,10 @@ def _read_seen(seen: _Seen) -> list[Reading]:
     if not seen.text:
         findings = tuple(seen.findings) or (finding("no_text"),)
         return [Reading(kind=Kind.UNKNOWN, findings=findings)]
-    return [_with_codes(reading, seen) for reading in read_pages(seen.pages)]
+    readings = read_pages(seen.pages)
+    if len(readings) == 1 and seen.pages[0].by == "ocr" and is_receipt(seen.pages):
+        readings = [read_receipt(seen.pages[0], readings[0])]
+    return [_with_codes(reading, seen) for reading in readings]
 
 
 def _with_codes(reading: Reading, seen: _Seen) -> Reading:
