@@ -19,11 +19,32 @@ _FIRST_LINES = (61, 65)
 # A numbered text subfield holds 27 characters; a shorter one ended at a word.
 _CHUNK = 27
 
-_NUMBERED = re.compile(r"\s*(\d{3})([?><~^@|+&!])(?=\d\d)")
-_SPLIT = {s: re.compile(re.escape(s) + r"(\d\d)") for s in "?><~^@|+&!"}
-_KEYWORDS = "EREF|KREF|MREF|CRED|DEBT|SVWZ|ABWA|ABWE|IBAN|BIC|COAM|OAMT|RREF|SQTP|PURP|CDTR"
-_KEYWORD = re.compile(rf"(?:^|(?<=[ \x1f]))({_KEYWORDS})\+ ?")
-_STARTS_KEYWORD = re.compile(rf"(?:{_KEYWORDS})\+")
+_SEPARATORS = frozenset("?><~^@|+&!")
+_KEYWORDS = frozenset(
+    [
+        "EREF",
+        "KREF",
+        "MREF",
+        "CRED",
+        "DEBT",
+        "SVWZ",
+        "ABWA",
+        "ABWE",
+        "IBAN",
+        "BIC",
+        "COAM",
+        "OAMT",
+        "RREF",
+        "PURP",
+    ]
+)
+
+
+# What a numbered subfield holds.
+_KIND, _TEXT, _ACCOUNT, _NAME, _ACCOUNT_TOO, _OTHER = range(6)
+_PARTS = {f"{code:02}": _OTHER for code in range(100)}
+_PARTS |= {f"{code}": _TEXT for code in (*range(20, 30), *range(60, 64))}
+_PARTS |= {"00": _KIND, "31": _ACCOUNT, "32": _NAME, "33": _NAME, "38": _ACCOUNT_TOO}
 _SLASHED = re.compile(
     r"(?:^|(?<=/)|/)(EREF|MARF|CSID|CNTP|REMI|RTRN|BENM|ORDP|NAME|IBAN|BIC|TRTP|KREF|PREF|IREF"
     r"|PURP|ULTD|ULTC|ULTB|UDTR|UCRD|ISDT|ADDR|TRCD|SVCL|USTD|STRD|INIT|OCMT|CHGS|EXCH|BUSP|SWOC"
@@ -55,9 +76,11 @@ class Details:
 
 def details(value: str, own: str) -> Details:
     """Read field 86; `own` is our account, never the counterparty."""
-    numbered = _NUMBERED.match(value)
-    if numbered is not None:
-        return _numbered(value, numbered)
+    if value[:1] == " ":
+        value = value.lstrip()
+    separator = value[3:4]
+    if separator in _SEPARATORS and value[:3].isdigit() and value[4:6].replace("\n", "").isdigit():
+        return _numbered(value, separator)
     if "/" in value:
         joined = _join(value, "")
         if _SLASHED.match(joined):
@@ -78,38 +101,40 @@ def _join(value: str, between: str) -> str:
     return "".join(out)
 
 
-def _numbered(value: str, match: re.Match[str]) -> Details:
+def _numbered(value: str, separator: str) -> Details:
     """`166?00text?10prima nota?20..29 ?60..63 purpose?30 BIC?31 account?32 ?33 name?34 key`."""
-    separator = match[2]
     if "\n" in value:
         value = _unwrap(value, separator)
-    fields = _SPLIT[separator].split(value)
-    found = Details(gvc=match[1])
-    joined = ""
+    pieces = value.split(separator)
+    found = Details(gvc=pieces[0].strip())
+    joined = name = ""
     whole = True
-    name = ""
-    for code, text in zip(fields[1::2], fields[2::2], strict=True):
-        group = code[0]
-        if group == "2" or (group == "6" and code < "64"):
-            if not text:
+    last = _OTHER
+    for piece in pieces[1:]:
+        part = _PARTS.get(piece[:2])
+        text = piece[2:]
+        if part is None:
+            # The separator inside a text.
+            part, text = last, separator + piece
+            if part == _TEXT:
+                joined += text
                 continue
+        last = part
+        if part == _TEXT:
             if joined:
                 if not whole:
                     joined += " "
-                elif _STARTS_KEYWORD.match(text):
+                elif text[4:5] == "+" and text[:4] in _KEYWORDS:
                     joined += "\x1f"
             joined += text
-            whole = len(text) >= _CHUNK
-        elif group == "3":
-            if code == "32":
-                name = text
-            elif code == "33":
-                name += text if len(name) >= _CHUNK else " " + text
-            elif code == "31":
-                found.account = text.replace(" ", "") or None
-            elif code == "38":
-                found.account = iban(text) or found.account
-        elif code == "00" and not joined:
+            whole = len(text) >= _CHUNK or not text
+        elif part == _NAME:
+            name = f"{name} {text}" if name and len(name) < _CHUNK else name + text
+        elif part == _ACCOUNT:
+            found.account = text.replace(" ", "") or None
+        elif part == _ACCOUNT_TOO:
+            found.account = iban(text) or found.account
+        elif part == _KIND:
             found.text = text
     if name:
         found.name = " ".join(name.split()) if "  " in name else name.strip() or None
@@ -121,6 +146,8 @@ def _numbered(value: str, match: re.Match[str]) -> Details:
 def _unwrap(value: str, separator: str) -> str:
     """Join the lines; where a bank cut the blanks at a line's end, one blank comes back."""
     lines = value.split("\n")
+    if len(lines[0]) in _FIRST_LINES and all(len(line) == _LINE for line in lines[1:-1]):
+        return "".join(lines)
     out = ""
     room = _FIRST_LINES[0] if len(lines[0]) <= _FIRST_LINES[0] else _LINE
     for line, following in pairwise(lines):
@@ -135,30 +162,40 @@ def _unwrap(value: str, separator: str) -> str:
 
 def _keywords(found: Details, joined: str) -> None:
     """SEPA keywords inside the purpose: `EREF+… MREF+… SVWZ+…`."""
-    if "+" not in joined:
-        found.text = joined.strip()
+    pieces = joined.split("+")
+    key = ""
+    value = pieces[0]
+    texts: list[str] = []
+    for piece in pieces[1:]:
+        word = value[-4:] if value[-4:] in _KEYWORDS else value[-3:]
+        before = value[-len(word) - 1 : -len(word)]
+        if word in _KEYWORDS and before in ("", " ", "\x1f"):
+            _keyword(found, key, value[: -len(word)].strip(" \x1f"), texts)
+            key, value = word, piece
+        else:
+            value = f"{value}+{piece}"
+    _keyword(found, key, value.strip(" \x1f"), texts)
+    found.text = " ".join(texts)
+
+
+def _keyword(found: Details, key: str, value: str, texts: list[str]) -> None:
+    """Put one keyword's value where it belongs; text before the first keyword is purpose too."""
+    if not value:
         return
-    pieces = _KEYWORD.split(joined.strip())
-    loose = pieces[0].replace("\x1f", "").strip()
-    text = None
-    for key, raw in zip(pieces[1::2], pieces[2::2], strict=True):
-        value = raw.replace("\x1f", "").strip()
-        if key == "SVWZ":
-            text = value if text is None else f"{text} {value}"
-        elif key == "EREF":
-            found.end_to_end = value
-        elif key == "MREF":
-            found.mandate = value
-        elif key == "KREF":
-            found.customer_reference = value
-        elif key == "IBAN" and found.account is None:
-            found.account = iban(value)
-        elif key in ("ABWA", "ABWE") and found.name is None:
-            found.name = value or None
-    if text is None:
-        found.text = loose or (found.text if len(pieces) > 1 else "")
-    else:
-        found.text = f"{loose} {text}".strip() if loose else text
+    if "\x1f" in value:
+        value = value.replace("\x1f", "")
+    if key == "SVWZ" or not key:
+        texts.append(value)
+    elif key == "EREF":
+        found.end_to_end = value
+    elif key == "MREF":
+        found.mandate = value
+    elif key == "KREF":
+        found.customer_reference = value
+    elif key == "IBAN" and found.account is None:
+        found.account = iban(value)
+    elif key in ("ABWA", "ABWE") and found.name is None:
+        found.name = value
 
 
 def _slashed(joined: str) -> Details:

@@ -94,7 +94,11 @@ def _entry(row: list[str], profile: Profile, draft: Draft) -> BankTransaction | 
     if signed is None:
         return None
     printed = _cell(row, columns.currency).upper()
-    if not printed and (match := _IN_AMOUNT.search(_cell(row, columns.amount or columns.debit))):
+    if not printed and (
+        match := _IN_AMOUNT.search(
+            _cell(row, columns.debit if columns.amount is None else columns.amount)
+        )
+    ):
         printed = match[0]
     currency = printed if is_currency(printed) else draft.currency or NO_CURRENCY
     account = _cell(row, columns.counterparty_account)

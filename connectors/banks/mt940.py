@@ -32,7 +32,28 @@ _MAX_FIELD = 4 << 20
 _MAX_ENTRY_TEXT = 1 << 16
 
 _TAGS = r"13D?|20|21|25P?|28C?|34F|60[FM]|61|62[FM]|64|65|86|90[CD]|NS"
-_FIELD = re.compile(rf"\n:({_TAGS}):")
+_KNOWN = frozenset(
+    [
+        "13",
+        "13D",
+        "20",
+        "21",
+        "25",
+        "25P",
+        "28",
+        "28C",
+        "34F",
+        "60F",
+        "60M",
+        "62F",
+        "62M",
+        "64",
+        "65",
+        "90C",
+        "90D",
+        "NS",
+    ]
+)
 _START = re.compile(rf"(?:^|\n):(?:{_TAGS}):|\{{[12]:[^}}\n]*94[02]")
 _ENTRY = re.compile(
     r"(\d{6}(?:\d{4}|    )?)"  # value date, entry date
@@ -101,40 +122,35 @@ class _Parse:
         self._info: str | None = None
         self._closed = False
         self._seen_balance = False
-        self._last = ""
         self._statements = 0
 
     def fields(self, text: str) -> Iterator[BankTransaction | Statement]:
         """Take the next stretch of the file, cut at a field's beginning."""
         if "\n:\n" in text:
             text = re.sub(rf"\n:\n(?=(?:{_TAGS}):)", "\n:", text)
-        pieces = _FIELD.split(text)
-        if len(pieces) == 1:
-            return
-        if self._draft is not None and pieces[0].strip():
+        pieces = text.split("\n:")
+        if pieces[0].strip():
             self._continue(pieces[0])
-        for tag, value in zip(pieces[1::2], pieces[2::2], strict=True):
+        for piece in pieces[1:]:
+            tag, colon, value = piece.partition(":")
             if tag == "61":
                 if self._entry is not None:
                     yield self._finish_entry()
                 if self._draft is None:
                     self._draft = Draft("mt940")
                 self._entry = value
-                self._info = None
             elif tag == "86":
                 if self._draft is None:
                     self._draft = Draft("mt940")
                 if self._entry is not None:
                     # Old dialects print one :86: per line.
                     self._info = value if self._info is None else f"{self._info}\n{value}"
-            elif self._is_clock_time(tag, value):
-                self._continue(f"\n:{tag}:{value}")
-                continue
-            else:
+            elif tag in _KNOWN and colon and not self._is_clock_time(tag, value):
                 if self._entry is not None:
                     yield self._finish_entry()
                 yield from self._other(tag, value)
-            self._last = value
+            else:
+                self._continue(f"\n:{piece}")
 
     def end(self) -> Iterator[BankTransaction | Statement | Finding]:
         """Take the end of the file."""
@@ -381,6 +397,8 @@ def _dates(text: str) -> tuple[date | None, date | None, bool]:
 def _number(digits: str) -> tuple[Decimal, bool]:
     """Read an amount; the flag says whether it has SWIFT's decimal comma."""
     whole, comma, fraction = digits.partition(",")
+    if comma and whole.isdigit() and (not fraction or fraction.isdigit()) and len(digits) < 24:
+        return Decimal(f"{whole}.{fraction}"), True
     if comma:
         if "." in whole or "," in fraction or "." in fraction:
             return Decimal(whole.replace(".", "") + "." + fraction.strip(".,")), False
