@@ -30,10 +30,67 @@ DATES = frozenset({"issue_date", "due_date", "delivery_date", "order_date", "oth
 
 _PARTY = frozenset({"seller", "buyer", "ship_to", "bank_account"})
 _FILLERS = frozenset(
-    ["no", "nr", "num", "n", "numero", "nummer", "number", "ref", "is", "der", "die", "das", "the", "le", "la", "el", "il", "o", "de", "of", "von", "du", "is", "sie", "lautet", "num.", "nro", "nº", "lub"]
+    [
+        "no",
+        "nr",
+        "num",
+        "n",
+        "numero",
+        "nummer",
+        "number",
+        "ref",
+        "is",
+        "der",
+        "die",
+        "das",
+        "the",
+        "le",
+        "la",
+        "el",
+        "il",
+        "o",
+        "de",
+        "of",
+        "von",
+        "du",
+        "is",
+        "sie",
+        "lautet",
+        "num.",
+        "nro",
+        "nº",
+        "lub",
+    ]
 )
 _STOPS = frozenset(
-    ["vom", "von", "du", "dated", "date", "datum", "del", "z", "dnia", "of", "issued", "am", "from", "d.d.", "dd", "per", "em", "data", "fecha", "le", "en", "with", "mit", "et", "und", "and"]
+    [
+        "vom",
+        "von",
+        "du",
+        "dated",
+        "date",
+        "datum",
+        "del",
+        "z",
+        "dnia",
+        "of",
+        "issued",
+        "am",
+        "from",
+        "d.d.",
+        "dd",
+        "per",
+        "em",
+        "data",
+        "fecha",
+        "le",
+        "en",
+        "with",
+        "mit",
+        "et",
+        "und",
+        "and",
+    ]
 )
 _CODE = re.compile(r"[^\W_][\w./\\\-_+&()]*|[#№][\w./\-]+")
 # `Invoice (380) no. 4711`: the type code (UNTDID 1001) is not the number.

@@ -23,7 +23,40 @@ _IBAN_LENGTHS = {
     "SM": 27, "TR": 26, "UA": 29, "XK": 20,
 }  # fmt: skip
 _BIC = re.compile(r"[A-Z]{4}[A-Z]{2}[A-Z0-9]{2}(?:[A-Z0-9]{3})?")
-_EU = ["AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "EL", "ES", "FI", "FR", "GR", "HR", "HU", "IE", "IT", "LT", "LU", "LV", "MT", "NL", "PL", "PT", "RO", "SE", "SI", "SK", "XI", "GB", "CH", "NO"]
+_EU = [
+    "AT",
+    "BE",
+    "BG",
+    "CY",
+    "CZ",
+    "DE",
+    "DK",
+    "EE",
+    "EL",
+    "ES",
+    "FI",
+    "FR",
+    "GR",
+    "HR",
+    "HU",
+    "IE",
+    "IT",
+    "LT",
+    "LU",
+    "LV",
+    "MT",
+    "NL",
+    "PL",
+    "PT",
+    "RO",
+    "SE",
+    "SI",
+    "SK",
+    "XI",
+    "GB",
+    "CH",
+    "NO",
+]
 _VAT = re.compile(
     r"(?:AT\s?U\d{8}|BE\s?[01]?\d{9}|BG\d{9,10}|CY\d{8}[A-Z]|CZ\d{8,10}|DE\d{9}|DK\d{8}|EE\d{9}|"
     r"(?:EL|GR)\d{9}|ES[A-Z0-9]\d{7}[A-Z0-9]|FI\d{8}|FR[A-Z0-9]{2}\d{9}|HR\d{11}|HU\d{8}|"
@@ -31,6 +64,7 @@ _VAT = re.compile(
     r"NL\d{9}B\d{2}|PL\d{10}|PT\d{9}|RO\d{2,10}|SE\d{12}|SI\d{8}|SK\d{10}|GB(?:\d{9}|\d{12})|"
     r"XI\d{9}|CHE\d{9}(?:MWST|TVA|IVA)?|NO\d{9}(?:MVA)?)"
 )
+_NATIONAL_NAMES = frozenset("nif cif nip piva nipc dni gstin abn".split())
 _NATIONAL = re.compile(r"[A-Z]?\d{7,11}[A-Z]?\d?")
 
 
@@ -124,6 +158,9 @@ def vat_ids(sheet: Sheet) -> Iterator[Identifier]:
         if seen >= 0:
             continue
         for match in row.labels:
+            # Bare `VAT` or `IVA` stands before rates and titles as well.
+            if len(match.key) < 5 and match.key not in _NATIONAL_NAMES:
+                continue
             if not any(s.concept == "vat_id" for s in match.senses):
                 continue
             found = _national(row, match.last)

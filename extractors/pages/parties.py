@@ -29,7 +29,7 @@ _POSTAL = re.compile(
 _FORMS = (
     r"GmbH\s?&\s?Co\.?(?:\s?(?:KGaA|KG|OHG))?|gGmbH|mbH|GmbH|GesmbH|AG(?:\s?&\s?Co\.?\s?KGaA)?|KGaA|KG|OHG|GbR|e\.\s?K\.?|e\.\s?V\.?|e\.\s?G\.?|eG|UG(?:\s?\(haftungsbeschränkt\))?|PartG(?:\s?mbB)?|SE|a\.\s?G\.?|"
     r"SARL|S\.A\.R\.L\.?|SAS|S\.A\.S\.?|SASU|EURL|SNC|SCOP|SCI|S\.A\.|SA|SPRL|SRL|S\.R\.L\.?|BVBA|"
-    r"Ltd\.?|Limited|LLC|L\.L\.C\.?|Inc\.?|Incorporated|Corp\.?|Corporation|PLC|plc|LLP|L\.P\.|Pvt\.?\s+Ltd\.?|Private\s+Limited|Pty\.?\s+Ltd\.?|Co\.,?\s+Ltd\.?|Company|"
+    r"Ltd\.?|Limited|DAC|CIC|LLC|L\.L\.C\.?|Inc\.?|Incorporated|Corp\.?|Corporation|PLC|plc|LLP|L\.P\.|Pvt\.?\s+Ltd\.?|Private\s+Limited|Pty\.?\s+Ltd\.?|Co\.,?\s+Ltd\.?|Company|"
     r"B\.\s?V\.?|BV|N\.\s?V\.?|NV|V\.\s?O\.\s?F\.?|VOF|C\.V\.|"
     r"S\.L\.U\.?|S\.L\.|SL|SLU|S\.A\.U\.?|S\.\s?Coop\.?|S\.C\.|"
     r"S\.r\.l\.?s?|Srls?|S\.p\.A\.?|SpA|S\.n\.c\.?|S\.a\.s\.?|Soc\.\s?Coop\.?|"
@@ -40,6 +40,10 @@ _FORMS = (
 _LEGAL = re.compile(rf"(?<![\w.&])(?:{_FORMS})(?![\w])")
 _NAMED = re.compile(rf"[^\W_][^|•·●;:]{{1,70}}?[ ,]\s?(?:{_FORMS})(?![\w])")
 _SPLIT = re.compile(r"\s+[-–—|•·●∙*◦/]+\s+|\s*[|•·●∙◦]\s*|,\s+(?=\D*\d)")
+# A street with its number, either way round.
+_STREET = re.compile(
+    r"\D{3,}[ ,]\s?(?:n[.°º]?\s?)?\d{1,4}\s?[a-zA-Z]?(?:[/-]\d+)?|\d{1,4}[a-zA-Z]?,?\s(?:\D{3,})"
+)
 _SALUTATION = re.compile(
     r"(?:herrn?|frau|firma|fa\.?|company|mr\.?|mrs\.?|ms\.?|dhr\.?|mevr\.?|mw\.?|m\.|mme|monsieur|madame|sr\.?|sra\.?|spett\.?(?:le)?|to|an|aan|à|pan|pani|exmo.*|messrs\.?|gentile|sig\.?(?:ra)?|egr\.?)",
     re.IGNORECASE,
@@ -51,11 +55,67 @@ _DOMAIN = re.compile(
     r"(?:@|www\.|https?://(?:www\.)?)([a-z0-9\-]+(?:\.[a-z0-9\-]+)*)\.[a-z]{2,}", re.IGNORECASE
 )
 _PUBLIC = frozenset(
-    ["gmail", "gmx", "web", "outlook", "hotmail", "yahoo", "tonline", "freenet", "orange", "wanadoo", "libero", "icloud", "localhost", "example"]
+    [
+        "gmail",
+        "gmx",
+        "web",
+        "outlook",
+        "hotmail",
+        "yahoo",
+        "tonline",
+        "freenet",
+        "orange",
+        "wanadoo",
+        "libero",
+        "icloud",
+        "localhost",
+        "example",
+    ]
 )
-_OWN = frozenset({"contact", "vat_id", "iban", "bic", "seller_tax_id", "company_number", "bank_account"})
+_OWN = frozenset(
+    {"contact", "vat_id", "iban", "bic", "seller_tax_id", "company_number", "bank_account"}
+)
 _YOURS = frozenset(
-    ["ihre", "ihr", "ihrer", "your", "customer", "client", "clients", "kunde", "kunden", "kaufer", "buyer", "uw", "klant", "votre", "vos", "su", "cliente", "vostra", "nabywcy", "nabywca", "klienta", "acquirente", "destinatario", "comprador", "adquirente", "koper", "afnemer", "bill", "recipient", "leistungsempfanger", "empfanger", "vs", "seu", "sua", "debtor", "debitor", "cessionario", "committente"]
+    [
+        "ihre",
+        "ihr",
+        "ihrer",
+        "your",
+        "customer",
+        "client",
+        "clients",
+        "kunde",
+        "kunden",
+        "kaufer",
+        "buyer",
+        "uw",
+        "klant",
+        "votre",
+        "vos",
+        "su",
+        "cliente",
+        "vostra",
+        "nabywcy",
+        "nabywca",
+        "klienta",
+        "acquirente",
+        "destinatario",
+        "comprador",
+        "adquirente",
+        "koper",
+        "afnemer",
+        "bill",
+        "recipient",
+        "leistungsempfanger",
+        "empfanger",
+        "vs",
+        "seu",
+        "sua",
+        "debtor",
+        "debitor",
+        "cessionario",
+        "committente",
+    ]
 )
 
 
@@ -117,7 +177,7 @@ def find_parties(sheet: Sheet, taken: frozenset[int], vats: Sequence[Identifier]
     names = list(_names(sheet, blocks, headings, sender, taken))
     seller = _best(names, "seller", domains, vats, None)
     buyer = _best(names, "buyer", domains, vats, seller)
-    seller_vat, buyer_vat = _vat_owners(vats, headings, seller, buyer)
+    seller_vat, buyer_vat = _vat_owners(vats, headings, sheet, seller, buyer)
     return Parties(
         seller=seller,
         buyer=buyer,
@@ -200,6 +260,10 @@ def _headings(sheet: Sheet, taken: frozenset[int]) -> Iterator[_Heading]:
             )
             alone = end == match.last
             other = any(s.concept not in _HEADING_ROLES for s in match.senses)
+            tail = row.tokens[match.last : end]
+            # `Nabywca usługi`: a small word more, but no name.
+            if len(tail) == 1 and len(match.key) > 5 and tail[0].text.islower():
+                alone = True
             if not (alone or colon) or (short and not colon and not (alone and len(match.key) > 1)):
                 continue
             if other and not colon and not alone:
@@ -362,6 +426,8 @@ def _from_block(
     text = _clean(part.text)
     if not text or not _is_name(text):
         return
+    if _STREET.fullmatch(text) and not _LEGAL.search(text):
+        return
     over = _heading_over(part.row, part.row.tokens[part.first].x0, headings, 60)
     if over is not None and over.row is not part.row:
         return
@@ -512,11 +578,8 @@ def _is_name(text: str) -> bool:
     digits = sum(map(str.isdigit, text))
     if digits > 4 or digits > letters / 2:
         return False
-    if (
-        _CONTACT.search(text)
-        or (text.endswith((".", ":"))
-        and not _LEGAL.search(text)
-        and len(text.split()) > 4)
+    if _CONTACT.search(text) or (
+        text.endswith((".", ":")) and not _LEGAL.search(text) and len(text.split()) > 4
     ):
         return False
     return not re.fullmatch(r"(?:page|seite|pagina)\b.*", text, re.IGNORECASE)
@@ -590,6 +653,7 @@ def _initials(text: str) -> str:
 def _vat_owners(
     vats: Sequence[Identifier],
     headings: Sequence[_Heading],
+    sheet: Sheet,
     seller: Named | None,
     buyer: Named | None,
 ) -> tuple[Identifier | None, Identifier | None]:
@@ -597,50 +661,61 @@ def _vat_owners(
     buyers: list[Identifier] = []
     unclear: list[Identifier] = []
     for found in vats:
-        row = found.row
-        near = row.tokens[max(0, found.first - 6) : found.first]
-        words = {t.key for t in near}
-        over = _heading_over(row, row.tokens[found.first].x0, headings, 160)
-        if over is None:
-            label = next(
-                (
-                    t
-                    for t, j in zip(
-                        row.tokens[found.first :: -1], row.joined[found.first :: -1], strict=False
-                    )
-                    if not j
-                ),
-                None,
-            )
-            if label is not None:
-                over = _heading_over(row, label.x0, headings, 160)
-        if words & _YOURS or any(k.startswith(("customer", "client", "kunden")) for k in words) or (over is not None and over.role == "buyer"):
-            buyers.append(found)
-        elif over is not None and over.role == "seller":
-            sellers.append(found)
-        elif (
-            buyer is not None
-            and row.page == buyer.part.row.page
-            and 0 <= row.top - buyer.part.row.top < 75
-            and abs(row.tokens[found.first].x0 - buyer.part.row.tokens[buyer.part.first].x0) < 90
-        ):
-            buyers.append(found)
-        else:
-            unclear.append(found)
-    values = {b.value for b in buyers}
-    unclear = [u for u in unclear if u.value not in values]
-    if not sellers:
-        kinds = {u.value for u in unclear}
-        if len(kinds) == 1 or (unclear and not buyers):
-            # Several ids without any heading: the seller's stands in footer or letterhead twice.
-            counts = {v: sum(u.value == v for u in unclear) for v in kinds}
-            top = max(counts.values())
-            winners = [u for u in unclear if counts[u.value] == top]
-            if len({w.value for w in winners}) == 1:
-                sellers = winners
+        owner = _vat_owner(found, headings, sheet, seller, buyer)
+        {"seller": sellers, "buyer": buyers, "": unclear}[owner].append(found)
+    known = {b.value for b in buyers}
+    unclear = [u for u in unclear if u.value not in known]
+    if not sellers and unclear:
+        labelled = [u for u in unclear if u.labelled] or unclear
+        low = [u for u in labelled if u.row.top > 0.85 * sheet.height]
+        for choice in (labelled, low):
+            if len({u.value for u in choice}) == 1:
+                sellers = choice
+                break
+    sellers = [s for s in sellers if s.value not in known] or sellers
     sellers.sort(key=lambda v: -v.proved)
     buyers.sort(key=lambda v: -v.proved)
+    if sellers and buyers and sellers[0].value == buyers[0].value:
+        return None, None
     return (sellers[0] if sellers else None), (buyers[0] if buyers else None)
+
+
+def _vat_owner(
+    found: Identifier,
+    headings: Sequence[_Heading],
+    sheet: Sheet,
+    seller: Named | None,
+    buyer: Named | None,
+) -> str:
+    """Say whose a VAT id is: by the words before or above it, its heading, its neighbours."""
+    row = found.row
+    x0, x1 = row.tokens[found.first].x0, row.tokens[found.last - 1].x1
+    words = {t.key for t in row.tokens[max(0, found.first - 6) : found.first]}
+    if not found.labelled:
+        for other in sheet.rows[max(0, row.index - 2) : row.index]:
+            for first, last in other.phrases():
+                if other.tokens[last - 1].x1 > x0 and other.tokens[first].x0 < x1:
+                    words |= {t.key for t in other.tokens[first:last]}
+    if words & _YOURS or any(k.startswith(("customer", "client", "kunden")) for k in words):
+        return "buyer"
+    start = found.first
+    while start and row.joined[start]:
+        start -= 1
+    over = _heading_over(row, row.tokens[start].x0, headings, 160) or _heading_over(
+        row, x0, headings, 160
+    )
+    if over is not None and over.role != "ship_to":
+        return over.role
+    for role, named in (("seller", seller), ("buyer", buyer)):
+        if named is None or named.part.row.page != row.page:
+            continue
+        part = named.part
+        near = abs(row.tokens[start].x0 - part.row.tokens[part.first].x0) < 25
+        if part.row is row or (near and 0 <= row.top - part.row.top < 90):
+            return role
+    if seller is not None and _core(seller.text) in fold(row.text):
+        return "seller"
+    return ""
 
 
 def _address(blocks: Iterable[Block], named: Named | None) -> tuple[Part, ...]:

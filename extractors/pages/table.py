@@ -135,7 +135,9 @@ def _prove_columns(items: list[Item], style: Style) -> None:
     proved = sum(extends(i, style) is True for i in items)
     if not items or proved * 2 >= len(items):
         return
-    roles = sorted({r for i in items for r, c in i.cells.items() if c.figure and not c.figure.percent})
+    roles = sorted(
+        {r for i in items for r, c in i.cells.items() if c.figure and not c.figure.percent}
+    )
     roles = [r for r in roles if r not in {"vat_amount", "discount"}]
     best, best_count = None, proved
     for chosen in permutations(roles, 3):
@@ -146,7 +148,10 @@ def _prove_columns(items: list[Item], style: Style) -> None:
         return
     names = dict(zip(best, ("quantity", "unit_price", "net_amount"), strict=True))
     for item in items:
-        cells = {names.get(r, r if r not in names.values() else f"not_{r}"): c for r, c in item.cells.items()}
+        cells = {
+            names.get(r, r if r not in names.values() else f"not_{r}"): c
+            for r, c in item.cells.items()
+        }
         item.cells = cells
 
 
@@ -321,14 +326,10 @@ def _second(role: str, at: int, used: dict[str, int], roles: list[str]) -> str:
 
 def _is_heading(columns: Sequence[Column]) -> bool:
     roles = {c.role for c in columns}
-    what = roles & {"description", "article_number", "quantity", "position"}
     much = roles & {"net_amount", "gross_amount", "unit_price"}
+    goods = bool(roles & {"description", "quantity"}) or {"article_number", "unit_price"} <= roles
     known = len({r for r in roles if not r.startswith("other")})
-    return (
-        bool(what and much)
-        and known >= 2
-        and bool(roles & {"description", "quantity", "article_number"})
-    )
+    return bool(much) and goods and known >= 2
 
 
 # -- body
@@ -431,7 +432,9 @@ def _cells(row: Row, columns: tuple[Column, ...]) -> tuple[dict[str, Cell], list
         if inside_text and home.role not in {"vat_rate", "quantity"} and not _under(figure, home):
             continue
         if home.role == "vat_rate" and figure.is_money:
-            cells.setdefault("vat_amount", Cell(row, figure.first, figure.last, figure.text, figure))
+            cells.setdefault(
+                "vat_amount", Cell(row, figure.first, figure.last, figure.text, figure)
+            )
             continue
         if home.role in cells:
             held = cells[home.role].figure
@@ -446,13 +449,19 @@ def _cells(row: Row, columns: tuple[Column, ...]) -> tuple[dict[str, Cell], list
         column = _text_home(row, first, columns)
         text = row.words(first, last)
         role = column.role if column else ""
-        if (role in {"article_number", "unit", "delivery"} and role not in cells) or (role == "position" and "position" not in cells and last - first == 1):
+        if (role in {"article_number", "unit", "delivery"} and role not in cells) or (
+            role == "position" and "position" not in cells and last - first == 1
+        ):
             cells[role] = Cell(row, first, last, text)
         elif role == "quantity" and "unit" not in cells and last - first <= 2:
             cells["unit"] = Cell(row, first, last, text)
         elif role == "vat_rate" and any(map(str.isdigit, text)):
             cells.setdefault("vat_text", Cell(row, first, last, text))
-        elif role in {"description", "", "article_number"} or role.startswith("other") or described is None:
+        elif (
+            role in {"description", "", "article_number"}
+            or role.startswith("other")
+            or described is None
+        ):
             texts.append(Cell(row, first, last, text))
     return cells, texts
 

@@ -31,7 +31,55 @@ _AMOUNTS = frozenset(
 #: Rates in force somewhere in Europe or nearby, for plain numbers in a rate column.
 _RATES = frozenset(
     Decimal(r)
-    for r in ["0", "1", "2", "2.1", "2.5", "2.6", "3", "3.7", "3.8", "4", "4.8", "5", "5.2", "5.5", "6", "7", "7.5", "7.7", "8", "8.1", "8.5", "9", "9.5", "10", "10.5", "11", "12", "12.5", "13", "13.5", "14", "14.5", "15", "16", "17", "18", "19", "19.6", "20", "21", "22", "23", "24", "25", "25.5", "26", "27"]
+    for r in [
+        "0",
+        "1",
+        "2",
+        "2.1",
+        "2.5",
+        "2.6",
+        "3",
+        "3.7",
+        "3.8",
+        "4",
+        "4.8",
+        "5",
+        "5.2",
+        "5.5",
+        "6",
+        "7",
+        "7.5",
+        "7.7",
+        "8",
+        "8.1",
+        "8.5",
+        "9",
+        "9.5",
+        "10",
+        "10.5",
+        "11",
+        "12",
+        "12.5",
+        "13",
+        "13.5",
+        "14",
+        "14.5",
+        "15",
+        "16",
+        "17",
+        "18",
+        "19",
+        "19.6",
+        "20",
+        "21",
+        "22",
+        "23",
+        "24",
+        "25",
+        "25.5",
+        "26",
+        "27",
+    ]
 )
 
 
@@ -167,7 +215,11 @@ def _in_row(
             )  # type: ignore[attr-defined]
             if between > 3:
                 strength *= 0.75
+            rated = any(match.last <= f.first < figure.first for f in row.figures if f.percent)
             for concept, weight in senses.items():
+                # `incl. VAT 21 % 680.56`: with a rate between them the amount is the tax.
+                if rated and concept in {"gross_total", "net_total"} and "tax_total" in senses:
+                    weight *= 0.3
                 concepts[concept] = weight * strength
             label = match.key  # type: ignore[attr-defined]
         nearest: dict[str, tuple[float, str]] = {}
@@ -282,7 +334,11 @@ def _ranked(
     found: Iterable[Occurrence], weights: dict[str, float]
 ) -> list[tuple[float, Occurrence]]:
     best: dict[Decimal, tuple[float, Occurrence]] = {}
+    found = list(found)
+    priced = sum(item.figure.is_money for item in found) >= 2
     for item in found:
+        if priced and not item.figure.is_money:
+            continue
         score = max((item.concepts.get(c, 0) * w for c, w in weights.items()), default=0.0)
         if score <= 0.15:
             continue
@@ -300,6 +356,7 @@ def _triple(found: list[Occurrence], taxes: list[TaxRow], sums: Sums) -> Totals:
     proved = [t for t in taxes if t.proved and t.tax is not None]
     parts = sum((abs(t.tax.value) for t in proved if t.tax), Decimal(0))
     bases = sum((abs(t.basis.value) for t in proved if t.basis), Decimal(0))
+    every = sum((abs(t.tax.value) for t in taxes if t.tax), Decimal(0))
     amounts = {item.value: item for item in found if item.figure.is_money}
     best = Totals()
     for gross_score, g in gross:
@@ -318,6 +375,8 @@ def _triple(found: list[Occurrence], taxes: list[TaxRow], sums: Sums) -> Totals:
                     why = "net equals gross and the tax is printed as zero"
                 else:
                     continue
+            elif len(taxes) > 1 and abs(abs(difference) - every) <= CENT:
+                score, why = 1.5, "the tax rows explain the difference of net and gross"
             elif difference in amounts and len(amounts) < 40:
                 rate = difference / n.value * 100
                 if not any(abs(rate - r) < Decimal("0.15") for r in _RATES if r):
@@ -471,45 +530,33 @@ def _prove(totals: Totals, why: str, **chosen: Occurrence | None) -> None:
 
 
 def _settle_adjustments(totals: Totals, found: list[Occurrence], sums: Sums) -> None:
-    """Find lines total, allowances and charges such that they lead to the net total."""
-    net = totals.value("net_total")
-    if net is None:
-        return
-    lines = [
-        o
-        for s, o in _ranked(found, {"lines_total": 1.0, "net_total": 0.6})
-        if s >= 0.5 and (o.value != net or o.concepts.get("lines_total", 0) >= 0.5)
-    ]
+    """Find lines total, allowances and charges such that they lead to net or gross total."""
+    sold = [s for s in (sums.plain, sums.reduced) if s is not None]
+    lines = [o for s, o in _ranked(found, {"lines_total": 1.0, "net_total": 0.6}) if s >= 0.5]
+    # A printed sum that the lines prove comes first; then any printed one.
+    lines.sort(key=lambda o: (o.value not in sold, -o.concepts.get("lines_total", 0)))
+    starts: list[tuple[Decimal, Occurrence | None]] = [(o.value, o) for o in lines]
+    starts += [(s, None) for s in sold]
     subtracted = [o for s, o in _ranked(found, {"allowance_total": 1.0}) if s >= 0.4 and o.value]
     added = [o for s, o in _ranked(found, {"charge_total": 1.0}) if s >= 0.4 and o.value]
-    starts: list[tuple[Decimal, Occurrence | None]] = [(o.value, o) for o in lines]
-    starts += [(s, None) for s in {sums.plain, sums.reduced} if s is not None]
-    for start, occurrence in starts:
-        if start == net:
-            if occurrence is not None and occurrence.concepts.get("lines_total", 0) >= 0.5:
-                totals.chosen["lines_total"] = occurrence
-                totals.proved.add("lines_total")
-            return
-    for start, occurrence in starts:
-        for a in (None, *subtracted):
-            for c in (None, *added):
-                less = abs(a.value) if a else Decimal(0)
-                more = abs(c.value) if c else Decimal(0)
-                if (a or c) and start - less + more == net:
-                    if occurrence is not None:
-                        totals.chosen["lines_total"] = occurrence
-                        totals.proved.add("lines_total")
-                    else:
-                        totals.derived["lines_total"] = start
-                    if a:
-                        totals.chosen["allowance_total"] = a
-                        totals.proved.add("allowance_total")
-                    if c:
-                        totals.chosen["charge_total"] = c
-                        totals.proved.add("charge_total")
-                    return
-
-
-def rounded(value: Decimal) -> Decimal:
-    """Round to cents, for comparing what was computed with what was printed."""
-    return round_half_up(value)
+    goals = [g for g in (totals.value("net_total"), totals.value("gross_total")) if g is not None]
+    for goal in goals:
+        for start, occurrence in starts:
+            if start == goal and start in sold:
+                if occurrence is not None and occurrence.concepts.get("lines_total", 0) >= 0.5:
+                    _prove(totals, "the lines add up to it", lines_total=occurrence)
+                return
+    for goal in goals:
+        for start, occurrence in starts:
+            for a in (None, *subtracted):
+                for c in (None, *added):
+                    less = abs(a.value) if a else Decimal(0)
+                    more = abs(c.value) if c else Decimal(0)
+                    if (a or c) and abs(start) - less + more == abs(goal):
+                        if occurrence is None:
+                            totals.derived["lines_total"] = start
+                        why = "leads from the sum of the lines to the total"
+                        _prove(
+                            totals, why, lines_total=occurrence, allowance_total=a, charge_total=c
+                        )
+                        return
