@@ -56,7 +56,7 @@ def members(document: Document, folder: Path) -> Iterator[Member | Finding]:
 def _zip(document: Document, folder: Path) -> Iterator[Member | Finding]:
     try:
         archive = zipfile.ZipFile(document.path)
-    except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError) as error:
         yield finding("damaged", where=document.name, message=f"Not a readable ZIP file: {error}")
         return
     with archive:
@@ -77,7 +77,13 @@ def _zip(document: Document, folder: Path) -> Iterator[Member | Finding]:
                         if isinstance(member, Member):
                             used += member.document.size
                         yield member
-            except (zipfile.BadZipFile, NotImplementedError, zlib.error, EOFError) as error:
+            except (
+                zipfile.BadZipFile,
+                NotImplementedError,
+                zlib.error,
+                EOFError,
+                OSError,
+            ) as error:
                 yield finding("damaged", where=name, message=f"Cannot be unpacked: {error}")
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from decimal import Decimal
@@ -104,7 +105,7 @@ class Workbook:
                 yield
         except expat.ExpatError as error:
             raise SheetFault("damaged", f"{part} is not well-formed: {error}") from error
-        except (zipfile.BadZipFile, NotImplementedError, EOFError, OSError) as error:
+        except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, OSError) as error:
             raise SheetFault("damaged", f"{part} cannot be unpacked: {error}") from error
 
     def _strings(self) -> list[str]:

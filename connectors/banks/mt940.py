@@ -56,16 +56,16 @@ _KNOWN = frozenset(
 )
 _START = re.compile(rf"(?:^|\n):(?:{_TAGS}):|\{{[12]:[^}}\n]*94[02]")
 _ENTRY = re.compile(
-    r"(\d{6}(?:\d{4}|    )?)"  # value date, entry date
+    r"([0-9]{6}(?:[0-9]{4}|    )?)"  # value date, entry date
     r"(R?[CD]|E[CD])[A-Z]?"  # mark, funds code
-    r"\s*([\d.,]+)"
+    r"\s*([0-9.,]+)"
     r"([A-Z][A-Z0-9]{3})?"  # type: N, F or S and three characters
     r"([^\n]*)"  # reference // bank reference
     r"(?:\n([\s\S]*))?"  # supplementary details
 )
-_BALANCE = re.compile(r"\s*([CD])\s*(\d{6})([A-Z]{3})\s*([\d.,]+)")
-_TOTAL = re.compile(r"\s*(\d{1,5})([A-Z]{3})([\d.,]+)")
-_CODED_AMOUNT = re.compile(r"/(OCMT|CHGS)/([A-Z]{3})([\d.,]+)")
+_BALANCE = re.compile(r"\s*([CD])\s*([0-9]{6})([A-Z]{3})\s*([0-9.,]+)")
+_TOTAL = re.compile(r"\s*([0-9]{1,5})([A-Z]{3})([0-9.,]+)")
+_CODED_AMOUNT = re.compile(r"/(OCMT|CHGS)/([A-Z]{3})([0-9.,]+)")
 _END = re.compile(r"\n-(?:[}\x03][\s\S]*|\s*\n[\s\S]*|\s*)\Z|\n\{1:[\s\S]*\Z")
 _LOOKS_LIKE_86 = re.compile(r"\d{3}[?><~^]\d\d")
 _NO_REFERENCE = frozenset({"NONREF", "EREF", "PREF", "MARF", "KREF", "NOTPROVIDED", "NONREF.", ""})
@@ -281,7 +281,8 @@ class _Parse:
 
 def _transaction(draft: Draft, value: str, info: str | None) -> BankTransaction:
     match = _ENTRY.match(value) or _ENTRY.match(value.replace("\n", "", 1))
-    if match is None:
+    read = None if match is None else _number(match[3])
+    if match is None or read is None:
         draft.problem("entry_malformed", "An unreadable :61:", actual=value[:60])
         return BankTransaction(
             account=draft.account,
@@ -290,7 +291,7 @@ def _transaction(draft: Draft, value: str, info: str | None) -> BankTransaction:
             remittance=value[:_MAX_ENTRY_TEXT],
         )
     dates, mark, digits, swift, rest, more = match.groups()
-    number, usual = _number(digits)
+    number, usual = read
     if not usual:
         draft.problem("unusual_notation", "An amount without its decimal comma", actual=digits)
     signed = number if _SIGNS[mark] > 0 else -number
@@ -394,34 +395,45 @@ def _dates(text: str) -> tuple[date | None, date | None, bool]:
     return value, booked, value is not None and booked is not None
 
 
-def _number(digits: str) -> tuple[Decimal, bool]:
-    """Read an amount; the flag says whether it has SWIFT's decimal comma."""
+def _number(digits: str) -> tuple[Decimal, bool] | None:
+    """Read an amount; the flag says whether it has SWIFT's decimal comma.
+
+    None where it is no amount or could be two: `1.234` without a comma.
+    """
     whole, comma, fraction = digits.partition(",")
-    if comma and whole.isdigit() and (not fraction or fraction.isdigit()) and len(digits) < 24:
+    if len(digits) > 24:
+        return None
+    if comma and whole.isdigit() and (not fraction or fraction.isdigit()):
         return Decimal(f"{whole}.{fraction}"), True
+    groups = whole.split(".")
+    if not all(groups):
+        return None
     if comma:
-        if "." in whole or "," in fraction or "." in fraction:
-            return Decimal(whole.replace(".", "") + "." + fraction.strip(".,")), False
-        return Decimal(f"{whole[-18:]}.{fraction[:9]}"), len(whole) <= 18 and len(fraction) <= 9
-    head, point, tail = whole.rpartition(".")
-    if point and len(tail) != 3:
-        return Decimal(f"{head.replace('.', '') or 0}.{tail}"), False
-    return Decimal(whole.replace(".", "")), False
+        grouped = all(len(g) == 3 for g in groups[1:]) and (not fraction or fraction.isdigit())
+        return (Decimal(f"{''.join(groups)}.{fraction}"), False) if grouped else None
+    if len(groups) == 1:
+        return Decimal(whole), False
+    if len(groups) == 2 and len(groups[1]) != 3:
+        return Decimal(whole), False
+    return None
 
 
 def _balance(value: str) -> tuple[Money, date | None] | None:
     match = _BALANCE.match(value)
-    if match is None:
+    read = None if match is None else _number(match[4])
+    if match is None or read is None:
         return None
-    number, _ = _number(match[4])
-    return Money(-number if match[1] == "D" else number, match[3]), compact_date(match[2])
+    return Money(-read[0] if match[1] == "D" else read[0], match[3]), compact_date(match[2])
 
 
 def _coded_amounts(text: str, signed: Decimal) -> tuple[Money | None, Money | None]:
     """Read /OCMT/ (original amount, signed like the entry) and /CHGS/ (money out)."""
     original = charges = None
     for code, currency, digits in _CODED_AMOUNT.findall(text):
-        number, _ = _number(digits)
+        read = _number(digits)
+        if read is None:
+            continue
+        number, _ = read
         if code == "OCMT":
             original = Money(-number if signed < 0 else number, currency)
         elif number:
