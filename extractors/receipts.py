@@ -19,6 +19,7 @@ from extractors.pages.dates import Order, dates_in
 from extractors.words import Box, PageWords, Word
 from records.documents import Field, Kind, Place, Reading
 from records.findings import finding
+from records.vocabulary import FIELDS
 
 _MAX_WORDS = 600
 #: Kinds of evidence that paper came out of a till; two of them make a receipt.
@@ -91,6 +92,10 @@ _ENDS_IN_SUFFIX = re.compile(
     rf"^(?P<name>.*?[\w)\]'&] ?(?:\b|(?<=[)\s.]))(?:{_SUFFIX}))(?=$|[\s(,\d])", re.IGNORECASE
 )
 _SUFFIX_ALONE = re.compile(rf"^(?:co\.?\s*)?(?:\([a-z]+\)\s*)?(?:{_SUFFIX})$", re.IGNORECASE)
+#: Legal forms as OCR bends them: SON BHD, 5DN 8HD, 5/B.
+_BENT_SDN_BHD = re.compile(
+    r"\b(?P<sdn>[S5][DO0]N\.?,?\s?[B8][HM][DO0]\b\.?)|\b[S5]/[B8D](?=\s*\(?\d|\s*$)", re.IGNORECASE
+)
 _IS_TRADE = re.compile(rf"\b(?:{_TRADE})\b", re.IGNORECASE)
 _NOT_NAME = re.compile(
     r"\b(?:tel|fax|gst|sst|vat|reg|no|lot|jalan|jln|taman|road|street|str|strasse|stra[sß]e|rue|via|avenue|level|floor|block"
@@ -140,6 +145,28 @@ def read_receipt(page: PageWords, reading: Reading) -> Reading:
     )
     kept = tuple(f for f in reading.findings if f.code not in _SUPERSEDED)
     return replace(reading, kind=Kind.RECEIPT, fields=tuple(fields), findings=(*kept, *missing))
+
+
+def fill_gaps(page: PageWords, reading: Reading) -> Reading:
+    """Return `reading` with shop, day and total where the page reader found none.
+
+    For a photographed slip that shows no sign of a till. The values are weak,
+    and a Finding holds the document for each.
+    """
+    rows = _rows(page)
+    names = {f.name for f in reading.fields if f.line is None}
+    fields: list[Field] = []
+    for found in (_shop(rows, page), _day(rows, page), *_total(rows, page)):
+        if found is not None and found.name not in names:
+            fields.append(replace(found, confidence=min(found.confidence, 0.6)))
+    doubts = tuple(
+        finding("uncertain_field", where=f"{FIELDS[f.name].label}", actual=f.value)
+        for f in fields
+        if f.name in {"issue_date", "gross_total"}
+    )
+    return replace(
+        reading, fields=(*reading.fields, *fields), findings=(*reading.findings, *doubts)
+    )
 
 
 #: Values decided here; the page reader's own are dropped with its doubts about them.
@@ -358,12 +385,12 @@ def _named(rows: list[_Row]) -> tuple[str, _Row, str] | None:
             name = re.sub(r"^[^:]{3,20}:\s*", "", match["name"])
             return name, row, "a company's legal form"
     likely = [row for row in rows[:7] if _may_be_name(row.text)]
-    for row in likely:
-        if _IS_TRADE.search(row.text):
-            return _tidy(row.text), row, "a line of trade near the top"
     for row in likely[:3]:
         if row.text.upper() == row.text:
             return _tidy(row.text), row, "the first capitals"
+    for row in likely:
+        if _IS_TRADE.search(row.text):
+            return _tidy(row.text), row, "a line of trade near the top"
     return (_tidy(likely[0].text), likely[0], "the first line") if likely else None
 
 
@@ -374,8 +401,14 @@ def _may_be_name(text: str) -> bool:
     )
 
 
+def _unbent(match: re.Match[str]) -> str:
+    dots = "." if "." in match[0] else ""
+    return f"SDN{dots} BHD{dots}" if match["sdn"] else "S/B"
+
+
 def _tidy(text: str) -> str:
     """Set brackets and full stops as print does; drop a registration number in brackets."""
+    text = _BENT_SDN_BHD.sub(_unbent, text)
     text = re.sub(r"\(\s*[A-Z]{0,3}\d[\d\s\-]{3,}[-\s]*[A-Z]?\s*\)?.*$", "", text)
     text = re.sub(r"\(\s+", "(", text)
     text = re.sub(r"\s+\)", ")", text)
