@@ -146,10 +146,12 @@ class Backlog:
         ended = (run.ended for run in self.runs(bot, status="SUCCESS"))
         return max((time for time in ended if time), default=None)
 
-    def unfinished(self, bot: str, method: str | None = None) -> int:
-        """Return how much of a bot's work waits or is going on: runs too, or one method's only."""
-        if method is not None:
-            return len(self._list(f"bot/{bot}/{method}/", _UNFINISHED))
+    def is_working(self, bot: str, method: str) -> bool:
+        """Say whether anything a bot handed in for a method has not ended yet."""
+        return bool(self._list(f"bot/{bot}/{method}/", _UNFINISHED, limit=1))
+
+    def unfinished(self, bot: str) -> int:
+        """Return how much of a bot's work waits or is going on, runs included."""
         return len(self._list(f"bot/{bot}/", _UNFINISHED)) + len(
             self._list(f"run/{bot}/", _UNFINISHED)
         )

@@ -191,20 +191,19 @@ class Engine:
     def _process_workflow(self) -> Callable[[str, str, str], None]:
         def process(bot: str, method: str, item: str) -> None:
             with _reported():
-                flow = self._flow(bot)
+                flow = self._flow(bot, waits=False)
                 getattr(flow.bot, method)(flow, item)
 
         return process
 
-    def _flow(self, bot: str, *, waits: bool = False) -> _Durable:
+    def _flow(self, bot: str, *, waits: bool) -> _Durable:
         if bot not in self._bots:
             raise KnownFailure(
                 f"there is no bot {bot} any more; put it back into the configuration"
             )
         office = self._office.acting(f"bot:{bot}")
-        flow = _Durable(office, bot, self._bots[bot], self.backlog, self._activity, self._pauses)
-        flow.waits = waits
-        return flow
+        made, backlog = self._bots[bot], self.backlog
+        return _Durable(office, bot, made, backlog, self._activity, self._pauses, waits=waits)
 
 
 class _Durable:
@@ -218,10 +217,12 @@ class _Durable:
         backlog: Backlog,
         activity: _Activity,
         pauses: tuple[float, ...],
+        *,
+        waits: bool,
     ) -> None:
         self._office, self._name, self.bot = office, name, bot
         self._backlog, self._activity, self._pauses = backlog, activity, pauses
-        self.waits = False
+        self._waits = waits
 
     def step(
         self,
@@ -244,7 +245,7 @@ class _Durable:
         self.checkpoint(
             f"each {method}", lambda: self._backlog.hand_in(self._name, method, list(ids))
         )
-        while self.waits and ids and self._backlog.unfinished(self._name, method):
+        while self._waits and ids and self._backlog.is_working(self._name, method):
             self._activity.pause(0.2)
 
     def checkpoint(self, name: str, work: Callable[[], T]) -> T:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import toy_bots
-from toy_bots import Confused, Numbers, Toy, marks, until
+from toy_bots import Confused, Numbers, Totals, Toy, marks, until
 
 from app.engine import Backlog, Bot, Engine
 from records.failures import KnownFailure
@@ -43,6 +43,16 @@ def test_each_document_goes_through_every_step_once(hall: Hall) -> None:
     for item in "abc":
         assert seen[f"extract {item} bot:toy"] == 1
         assert seen[f"delivered {item} text of {item}"] == 1
+
+
+def test_a_run_goes_on_when_what_it_handed_in_has_ended(hall: Hall) -> None:
+    (hall.folder / "a").write_text("slow")
+    (hall.folder / "b").write_text("no")
+    with hall.engine(toy=Totals()) as engine:
+        engine.run_and_wait("toy")
+    seen = marks(hall.folder)
+    assert seen["total 1"] == 1
+    assert seen["total 3"] == 1
 
 
 def test_the_same_slot_runs_once(hall: Hall) -> None:
