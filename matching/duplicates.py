@@ -20,49 +20,22 @@ from records.invoices import Invoice
 #: What OCR takes for one another, written as digits.
 _OCR = str.maketrans("oqilszbg", "00115286")
 #: Words in front of a number.
-_PREFIXES = tuple(
-    sorted(
-        [
-            "rechnungsnummer",
-            "rechnungsnr",
-            "rechnung",
-            "rechn",
-            "invoicenumber",
-            "invoiceno",
-            "invoice",
-            "inv",
-            "re",
-            "rg",
-            "rnr",
-            "rn",
-            "facture",
-            "fact",
-            "fatt",
-            "fattura",
-            "factura",
-            "factuur",
-            "fac",
-            "faktura",
-            "fa",
-            "nr",
-            "no",
-            "num",
-            "bill",
-            "belegnr",
-            "beleg",
-            "gutschrift",
-            "creditnote",
-            "credit",
-            "gs",
-            "cn",
-        ],
-        key=len,
-        reverse=True,
-    )
-)
+_PREFIXES = (
+    "rechnungsnummer rechnungsnr rechnung rechn invoicenumber invoiceno invoice "
+    "inv re rg rnr rn facture fact fatt fattura factura factuur fac faktura fa nr no "
+    "num bill belegnr beleg gutschrift creditnote credit gs cn"
+).split()
+
+
+def _prefixed(words: list[str]) -> re.Pattern[str]:
+    longest_first = "|".join(sorted(words, key=len, reverse=True))
+    return re.compile(f"(?:{longest_first})(?P<number>[0-9].*)")
+
+
+_PREFIX = _prefixed(_PREFIXES)
 #: The same as OCR may leave them; without those that turn into bare digits.
-_MISREAD_PREFIXES = tuple(
-    p for p in (prefix.translate(_OCR) for prefix in _PREFIXES) if not p.isdigit()
+_MISREAD_PREFIX = _prefixed(
+    [p for p in (prefix.translate(_OCR) for prefix in _PREFIXES) if not p.isdigit()]
 )
 #: What senders add to a number when they send it again.
 _SUFFIXES = tuple(
@@ -107,8 +80,8 @@ def number_forms(number: str) -> tuple[str, ...]:
     invoice: different numbers may share a form.
     """
     text = _without_suffix(fold(number.strip()))
-    parts = _without_prefix(text.split(), _PREFIXES)
-    parts = _without_prefix([part.translate(_OCR) for part in parts], _MISREAD_PREFIXES)
+    parts = _without_prefix(text.split(), _PREFIX)
+    parts = _without_prefix([part.translate(_OCR) for part in parts], _MISREAD_PREFIX)
     whole = "".join(parts).lstrip("0") or "0"
     bare = "".join(part.lstrip("0") or "0" for part in parts)
     return (whole,) if whole == bare else (whole, bare)
@@ -124,14 +97,14 @@ def _without_suffix(text: str) -> str:
         text = shorter
 
 
-def _without_prefix(parts: list[str], prefixes: tuple[str, ...]) -> list[str]:
-    while len(parts) > 1 and parts[0] in prefixes:
+def _without_prefix(parts: list[str], prefix: re.Pattern[str]) -> list[str]:
+    """Drop words such as "Rechnung Nr.", whether by themselves or glued to the number."""
+    while len(parts) > 1 and prefix.fullmatch(parts[0] + "0"):
         parts = parts[1:]
-    head = parts[0] if parts else ""
-    for prefix in prefixes:
-        rest = head[len(prefix) :]
-        if head.startswith(prefix) and rest[:1].isdigit():
-            return [rest, *parts[1:]]
+    if parts:
+        glued = prefix.fullmatch(parts[0])
+        if glued:
+            return [glued.group("number"), *parts[1:]]
     return parts
 
 

@@ -90,9 +90,14 @@ def _pairs_on(
     books: PurchaseBooks,
     price_percent: Decimal,
 ) -> dict[int, list[Pair]]:
-    positions = [p for order_id in orders for p in books.positions(order_id)]
+    everything = [p for order_id in orders for p in books.positions(order_id)]
+    by_article: dict[str, list[Position]] = defaultdict(list)
+    for position in everything:
+        by_article[position.article].append(position)
     pairs: dict[int, list[Pair]] = {}
     for item in goods:
+        # An article number that the orders have outweighs whatever else their lines share.
+        positions = next((by_article[a] for a in item.articles if a in by_article), everything)
         weighed = [weigh(item, p, strength, invoice, books, price_percent) for p in positions]
         found = [pair for pair in weighed if pair is not None]
         if not any(map(telling, found)):

@@ -95,8 +95,8 @@ class PurchaseBooks:
         self._orders_by_key: dict[str, list[str]] = defaultdict(list)
         self._orders_by_tail: dict[str, list[str]] = defaultdict(list)
         self._orders_of_group: dict[str, list[str]] = defaultdict(list)
-        self._by_article: dict[tuple[str, str], list[Position]] = defaultdict(list)
-        self._by_word: dict[tuple[str, str], list[Position]] = defaultdict(list)
+        self._by_article: _Index = {}
+        self._by_word: _Index = {}
         self._received: dict[tuple[str, int], Decimal] = {}
         self._billed: dict[tuple[str, int], Decimal] = {}
         self._orders_of_receipt: dict[str, list[str]] = defaultdict(list)
@@ -110,6 +110,11 @@ class PurchaseBooks:
             self._remember(invoice)
 
     # -- questions
+
+    @property
+    def order_line_count(self) -> int:
+        """Return how many order lines the books hold, revisions not counted."""
+        return len(self._positions)
 
     def position(self, key: tuple[str, int]) -> Position:
         """Return the order line with this order and line number; KeyError when there is none."""
@@ -140,13 +145,13 @@ class PurchaseBooks:
         found = self._orders.get(order_id)
         return found[0].group_id if found else None
 
-    def with_article(self, group_id: str, article: str) -> list[Position]:
+    def with_article(self, group_id: str, article: str) -> Iterable[Position]:
         """Return the vendor's order lines still open for an article number (squeezed)."""
-        return self._by_article.get((group_id, article), [])
+        return self._by_article.get((group_id, article), {}).values()
 
-    def with_word(self, group_id: str, word: str) -> list[Position]:
+    def with_word(self, group_id: str, word: str) -> Iterable[Position]:
         """Return the vendor's order lines still open whose description has this word."""
-        return self._by_word.get((group_id, word), [])
+        return self._by_word.get((group_id, word), {}).values()
 
     def received(self, position: Position) -> Decimal:
         """Return what was received, in the order line's unit, over all receipts on file."""
@@ -215,10 +220,8 @@ class PurchaseBooks:
                     self._orders_by_tail[tail.group().lstrip("0")].append(order_id)
                 self._orders_of_group[position.group_id].append(order_id)
             self._orders[order_id].append(position)
-            if position.article:
-                self._by_article[position.group_id, position.article].append(position)
-            for word in position.words:
-                self._by_word[position.group_id, word].append(position)
+            for index, name in _names(position, self._by_article, self._by_word):
+                index.setdefault((position.group_id, name), {})[position.key] = position
 
     def _index_receipts(self, receipts: Iterable[ReceiptLine]) -> None:
         for receipt in receipts:
@@ -248,10 +251,8 @@ class PurchaseBooks:
         if position is None or self._billed[key] < position.latest.quantity:
             return
         # Wholly billed: never again a candidate for an invoice that names no order.
-        if position.article:
-            _drop(self._by_article[position.group_id, position.article], position)
-        for word in position.words:
-            _drop(self._by_word[position.group_id, word], position)
+        for index, name in _names(position, self._by_article, self._by_word):
+            index[position.group_id, name].pop(key, None)
 
 
 def as_earlier(
@@ -274,8 +275,11 @@ def as_earlier(
     )
 
 
-def _drop(index: list[Position], position: Position) -> None:
-    for i, held in enumerate(index):
-        if held is position:
-            del index[i]
-            return
+_Index = dict[tuple[str, str], dict[tuple[str, int], Position]]
+
+
+def _names(position: Position, by_article: _Index, by_word: _Index) -> Iterable[tuple[_Index, str]]:
+    if position.article:
+        yield by_article, position.article
+    for word in position.words:
+        yield by_word, word
