@@ -72,7 +72,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    def add(name: str, run: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
+    def add(
+        name: str, run: Callable[[argparse.Namespace], int], text: str
+    ) -> argparse.ArgumentParser:
         made = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
         made.set_defaults(run=run)
         # Also after the command, where people type it.
@@ -84,7 +86,9 @@ def _parser() -> argparse.ArgumentParser:
     run = add("run", _run, "run bots now: invoices, records, statements, report, or all")
     run.add_argument("bots", nargs="+", metavar="BOT", help="a configured bot, or `all`")
     run.add_argument(
-        "--dry-run", action="store_true", help="on a copy of the database; nothing is sent or written"
+        "--dry-run",
+        action="store_true",
+        help="on a copy of the database; nothing is sent or written",
     )
 
     serve = add("serve", _serve, "run the schedules unattended, until stopped")
@@ -99,7 +103,9 @@ def _parser() -> argparse.ArgumentParser:
         "--no-einvoice", action="store_true", help="ignore embedded XML; read the page only"
     )
 
-    statements = add("statements", _statements, "read bank files and print one JSON line a statement")
+    statements = add(
+        "statements", _statements, "read bank files and print one JSON line a statement"
+    )
     statements.add_argument("paths", nargs="+", type=Path, metavar="PATH")
     statements.add_argument("--jsonl", type=Path, help="write here instead of standard output")
 
@@ -177,7 +183,9 @@ def _run(given: argparse.Namespace) -> int:
         names = known if given.bots == ["all"] else given.bots
         for name in names:
             if name not in office.settings.bots:
-                raise KnownFailure(f"no bot {name!r} is configured. Configured: {', '.join(known)}.")
+                raise KnownFailure(
+                    f"no bot {name!r} is configured. Configured: {', '.join(known)}."
+                )
         with progress_bar() as progress, tempfile.TemporaryDirectory() as folder:
             acting = office.rehearsal(Path(folder)) if given.dry_run else office
             result = night.run(acting, names, progress)
@@ -205,9 +213,10 @@ def _output(path: Path | None) -> Iterator[IO[str]]:
 
 
 def _extract(given: argparse.Namespace) -> int:
+    from extractors.reading import ReadOptions
+
     from app.extraction import extraction_lines
     from app.show import progress_bar
-    from extractors.reading import ReadOptions
 
     _must_exist(given.paths)
     options = ReadOptions(use_einvoice=not given.no_einvoice)
@@ -261,9 +270,13 @@ def _subject(tx, text: str) -> str:  # type: ignore[no-untyped-def]
 
     found = find_subject(tx, text)
     if not found:
-        raise KnownFailure(f"nothing is known as {text!r}. `nightclerk show --all` lists everything.")
+        raise KnownFailure(
+            f"nothing is known as {text!r}. `nightclerk show --all` lists everything."
+        )
     if len(found) > 1:
-        raise KnownFailure(f"{text!r} may mean {', '.join(f[:16] for f in found)}. Name one of them.")
+        raise KnownFailure(
+            f"{text!r} may mean {', '.join(f[:16] for f in found)}. Name one of them."
+        )
     return found[0]
 
 

@@ -27,6 +27,7 @@ from records.purchasing import (
     Contract,
     Customer,
     OrderLine,
+    PurchaseOrder,
     ReceiptLine,
     UnitConversion,
     Vendor,
@@ -60,7 +61,9 @@ KINDS: dict[type[Any], Keeping] = {
     Contract: Keeping("contract", lambda r: r.id),
     OpenItem: Keeping("open_item", lambda r: r.id, lambda r: r.party_id),
     PaymentRun: Keeping("payment_run", lambda r: r.id),
-    PaymentRunItem: Keeping("payment_run_item", lambda r: f"{r.run_id}/{r.end_to_end_id}/{r.item_id}"),
+    PaymentRunItem: Keeping(
+        "payment_run_item", lambda r: f"{r.run_id}/{r.end_to_end_id}/{r.item_id}"
+    ),
     CardSettlement: Keeping("card_settlement", lambda r: r.id),
     PayrollRun: Keeping("payroll_run", lambda r: r.id),
     FxRate: Keeping("fx_rate", lambda r: f"{r.date}/{r.currency}"),
@@ -77,7 +80,7 @@ def save(tx: Connection, office: Office, source: str, given: Iterable[object]) -
     now = office.now()
     rows: dict[tuple[str, str], dict[str, Any]] = {}
     seen: Counter[tuple[str, str]] = Counter()
-    for item in given:
+    for item in _single(given):
         keeping = KINDS[type(item)]
         key = (keeping.kind, keeping.id(item))
         seen[key] += 1
@@ -94,6 +97,15 @@ def save(tx: Connection, office: Office, source: str, given: Iterable[object]) -
         }
     upsert(tx, records, list(rows.values()), replace=True)
     return Counter(kind for kind, _ in rows)
+
+
+def _single(given: Iterable[object]) -> Iterator[object]:
+    """Yield records one row each: an order becomes its lines."""
+    for item in given:
+        if isinstance(item, PurchaseOrder):
+            yield from item.lines
+        else:
+            yield item
 
 
 def every(tx: Connection, kind: type[T], party: str | None = None) -> Iterator[T]:

@@ -56,8 +56,8 @@ def run(office: Office, names: Sequence[str], progress: Progress | None = None) 
         flow = Direct(acting, progress)
         started = acting.now()
         with office.database.begin() as tx:
-            made = tx.execute(insert(runs).values(bot=name, started_at=started, note=""))
-            row = made.inserted_primary_key
+            begun = insert(runs).values(bot=name, started_at=started, note="")
+            run_id = tx.execute(begun.returning(runs.c.id)).scalar_one()
         try:
             bot(acting, name).run(flow)
         except OutsideFailure as failure:
@@ -68,7 +68,7 @@ def run(office: Office, names: Sequence[str], progress: Progress | None = None) 
         with office.database.begin() as tx:
             tx.execute(
                 update(runs)
-                .where(runs.c.id == row[0])
+                .where(runs.c.id == run_id)
                 .values(ended_at=acting.now(), outcome=outcome, note=note)
             )
     return Night(before=before, after=counts(office), failures=tuple(failures))
@@ -81,7 +81,7 @@ def counts(office: Office) -> Counts:
         by_line = select(transactions.c.state, func.count()).group_by(transactions.c.state)
         delivered = select(func.count()).where(postings.c.state == "delivered")
         return Counts(
-            documents={state: n for state, n in tx.execute(by_document)},
-            bank_lines={state: n for state, n in tx.execute(by_line)},
+            documents={row[0]: row[1] for row in tx.execute(by_document)},
+            bank_lines={row[0]: row[1] for row in tx.execute(by_line)},
             delivered=tx.execute(delivered).scalar_one(),
         )

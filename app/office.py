@@ -16,6 +16,10 @@ from app.settings import Settings
 from app.tables import connect, meta
 
 
+#: What isolated processes need, imported once by the fork server they come from.
+PRELOADED = ("extractors.reading", "extractors.containers", "app.statement_files")
+
+
 def _now() -> datetime:
     return datetime.now(UTC)
 
@@ -47,7 +51,7 @@ class Office:
             settings=settings,
             database=connect(settings.database),
             files=settings.files,
-            box=Isolated(settings.limits.processes, preload=("extractors.reading",)),
+            box=Isolated(settings.limits.processes, preload=PRELOADED),
             actor=actor,
         )
 

@@ -16,7 +16,7 @@ from email.policy import SMTP
 from email.utils import format_datetime
 
 import xlsxwriter
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from sqlalchemy import Connection, select
 
 from app.queries import (
@@ -125,7 +125,7 @@ def gather(
 
 _TEMPLATES = Environment(
     loader=PackageLoader("app"),
-    autoescape=lambda name: name is None or name.endswith(".html"),
+    autoescape=select_autoescape(),
     undefined=StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,
@@ -170,9 +170,7 @@ def as_workbook(morning: Morning) -> bytes:
             "Posted",
             ["Document", "Vendor", "Number", "Date", "Gross", "Currency", "Origin"],
             [
-                [d.id[:12], d.vendor_name, d.number, d.issue_date]
-                + ([d.gross.amount, d.gross.currency] if d.gross else [None, None])
-                + [d.origin]
+                [d.id[:12], d.vendor_name, d.number, d.issue_date, *_gross(d), d.origin]
                 for d in morning.posted
             ],
         )
@@ -195,13 +193,15 @@ _BANK = ["Account", "Booked", "Amount", "Currency", "Counterparty", "Remittance"
 _BANK += ["Suggestion", "Confidence", "Why", "Rivals"]
 
 
+def _gross(row: DocumentRow) -> tuple[Decimal | None, str | None]:
+    return (row.gross.amount, row.gross.currency) if row.gross else (None, None)
+
+
 def _held_rows(morning: Morning, row: DocumentRow) -> list[list[object]]:
-    gross = [row.gross.amount, row.gross.currency] if row.gross else [None, None]
     reasons = [f for f in row.findings if f.blocks]
     lead: list[object] = [row.id[:12], row.title, morning.owner(row), morning.age(row)]
     return [
-        [*lead, f.code, f.where, f.message, f.expected, f.actual, f.remedy, *gross]
-        for f in reasons
+        [*lead, f.code, f.where, f.message, f.expected, f.actual, f.remedy, *_gross(row)] for f in reasons
     ]
 
 
@@ -235,9 +235,7 @@ def _proof_rows(complete: Completeness) -> list[list[object]]:
     return rows
 
 
-def as_mail(
-    morning: Morning, *, sender: str, to: tuple[str, ...], message_id: str
-) -> EmailMessage:
+def as_mail(morning: Morning, *, sender: str, to: tuple[str, ...], message_id: str) -> EmailMessage:
     """Return the report as a mail: text, HTML beside it, the workbook attached."""
     mail = EmailMessage(policy=SMTP)
     mail["Message-ID"] = message_id

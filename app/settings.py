@@ -20,7 +20,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import keyring
-from matching.policy import Policy
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
@@ -28,6 +27,7 @@ from ruamel.yaml.error import MarkedYAMLError
 
 from app.families import implementation
 from matching.payments import PaymentPolicy
+from matching.policy import Policy
 from records.failures import ConfigurationFault
 from records.secrets import Secret
 
@@ -254,7 +254,8 @@ class _Loader:
         if not dataclasses.is_dataclass(kind):
             raise TypeError(f"{kind} must be a dataclass")
         if "__pydantic_config__" not in vars(kind):
-            kind.__pydantic_config__ = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
+            config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
+            setattr(kind, "__pydantic_config__", config)  # noqa: B010 - pydantic's documented hook
         known = tuple(f.name for f in dataclasses.fields(kind))
         try:
             values = self.resolved(raw if raw is not None else CommentedMap())
@@ -292,7 +293,7 @@ class _Loader:
             takes_name = any(f.name == "name" for f in dataclasses.fields(kind))
             drop = {"use"} if takes_name else {"use", "name"}
             rest = CommentedMap({k: v for k, v in entry.items() if k not in drop})
-            rest._yaml_line_col = entry.lc
+            setattr(rest, "_yaml_line_col", entry.lc)  # noqa: B010 - keeps the lines for faults
             found[name] = Plugin(name, use, self.typed(f"{section} {name}:", kind, rest, line))
         return MappingProxyType(found)
 
@@ -323,7 +324,7 @@ class _Loader:
         return found
 
     def schedules(self, tree: CommentedMap, bots: Mapping[str, Any]) -> tuple[ScheduleEntry, ...]:
-        entries = tree.get("schedules") or []
+        entries: Any = tree.get("schedules") or []
         made = []
         for index, raw in enumerate(entries):
             line = entries.lc.item(index)[0] + 1
@@ -423,7 +424,8 @@ def _plain(node: Any) -> Any:
 
 def described() -> Iterator[tuple[str, str, str]]:
     """Yield (section.key, default, description) of every core setting, for the reference."""
-    for section, model in (*_MODELS.items(), ("schedules[]", ScheduleEntry)):
+    described: dict[str, type[_Model]] = {**_MODELS, "schedules[]": ScheduleEntry}
+    for section, model in described.items():
         for key, entry in model.model_fields.items():
             default = (
                 "required"

@@ -57,7 +57,12 @@ def show_list(tx: Connection, today: date, out: IO[str], *, everything: bool) ->
             why = next((str(f) for f in row.findings if f.blocks), "")
             age = f"{age_days(row.seen_at, today)} d"
             table.add_row(
-                row.id[:12], row.title, str(row.gross or ""), age, OUTCOMES.get(row.state, row.state), why
+                row.id[:12],
+                row.title,
+                str(row.gross or ""),
+                age,
+                OUTCOMES.get(row.state, row.state),
+                why,
             )
         console.print(table)
     if lines:

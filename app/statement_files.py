@@ -13,12 +13,14 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from app.codec import dump
+from app.codec import dump, prepare
 from connectors.banks import read
 from records.banking import BankTransaction, Statement
 from records.documents import Document
 from records.findings import Finding
 from records.money import Money
+
+prepare(BankTransaction)
 
 #: References that banks print where they have none.
 _NO_REFERENCE = frozenset({"", "NONREF", "NOTPROVIDED", "NONE", "UNKNOWN"})
@@ -73,9 +75,7 @@ def read_file(document: Document) -> ReadFile:
     return ReadFile(tuple(whole), tuple(found))
 
 
-def _add_page(
-    whole: list[ReadStatement], page: Statement, entries: list[BankTransaction]
-) -> None:
+def _add_page(whole: list[ReadStatement], page: Statement, entries: list[BankTransaction]) -> None:
     booked = [e for e in entries if e.status == "BOOK"]
     last = whole[-1] if whole else None
     continues = (

@@ -11,11 +11,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from sqlalchemy import (
-    DDL,
     JSON,
     BigInteger,
     Boolean,
     Column,
+    Connection,
     Engine,
     Float,
     ForeignKey,
@@ -340,32 +340,27 @@ audit_head = Table(
     Column("hash", String, nullable=False),
 )
 
-event.listen(
-    audit,
-    "after_create",
-    DDL(
+#: What makes the audit table append-only, per database.
+_APPEND_ONLY = {
+    "sqlite": (
         "CREATE TRIGGER audit_keeps_rows BEFORE UPDATE ON audit "
-        "BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END"
-    ).execute_if(dialect="sqlite"),
-)
-event.listen(
-    audit,
-    "after_create",
-    DDL(
+        "BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END",
         "CREATE TRIGGER audit_keeps_all BEFORE DELETE ON audit "
-        "BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END"
-    ).execute_if(dialect="sqlite"),
-)
-event.listen(
-    audit,
-    "after_create",
-    DDL(
+        "BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END",
+    ),
+    "postgresql": (
         "CREATE OR REPLACE FUNCTION audit_refuses() RETURNS trigger AS $$ "
-        "BEGIN RAISE EXCEPTION 'the audit trail is append-only'; END $$ LANGUAGE plpgsql; "
+        "BEGIN RAISE EXCEPTION 'the audit trail is append-only'; END $$ LANGUAGE plpgsql",
         "CREATE TRIGGER audit_keeps BEFORE UPDATE OR DELETE OR TRUNCATE ON audit "
-        "FOR EACH STATEMENT EXECUTE FUNCTION audit_refuses()"
-    ).execute_if(dialect="postgresql"),
-)
+        "FOR EACH STATEMENT EXECUTE FUNCTION audit_refuses()",
+    ),
+}
+
+
+@event.listens_for(audit, "after_create")
+def _make_append_only(_table: Table, connection: Connection, **_: object) -> None:
+    for statement in _APPEND_ONLY[connection.dialect.name]:
+        connection.exec_driver_sql(statement)
 
 
 def connect(url: str) -> Engine:
@@ -389,7 +384,7 @@ def connect(url: str) -> Engine:
 
 
 def _tune_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
-    connection.isolation_level = None  # type: ignore[attr-defined]
+    connection.isolation_level = None
     cursor = connection.cursor()
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY"):
         cursor.execute(f"PRAGMA {pragma}")

@@ -53,7 +53,7 @@ from records.banking import (
     PayrollRun,
 )
 from records.documents import Document
-from records.failures import Unavailable
+from records.failures import KnownFailure, Unavailable
 from records.findings import Finding, finding
 from records.invoices import Invoice
 from records.matches import Decision, Match
@@ -106,18 +106,34 @@ def load_statement(office: Office, document_id: str) -> str:
     """Read one bank file into movements; return its new state."""
     with office.database.begin() as tx:
         given = document(tx, document_id)
-    limits = office.settings.limits
     try:
-        content = office.box.run(
-            read_file,
-            given,
-            limits=Limits(
-                timeout_seconds=limits.seconds, memory_bytes=limits.memory_mb << 20
-            ),
+        content: ReadFile | IsolationFailure = office.box.run(
+            read_file, given, limits=_limits(office)
         )
     except IsolationFailure as failure:
-        problem = finding("reader_crashed", where=given.name, message=str(failure))
+        content = failure
+    return keep_statements(office, given, content)
+
+
+def load_statements(office: Office, given: Iterable[Document]) -> None:
+    """Read many bank files in warm processes, as a trial does."""
+    for one, content in office.box.map(read_file, given, limits=_limits(office)):
+        keep_statements(office, one, content)
+
+
+def _limits(office: Office) -> Limits:
+    limits = office.settings.limits
+    return Limits(timeout_seconds=limits.seconds, memory_bytes=limits.memory_mb << 20)
+
+
+def keep_statements(
+    office: Office, given: Document, content: ReadFile | IsolationFailure | KnownFailure
+) -> str:
+    """Put what a bank file said into the books; return the file's new state."""
+    if not isinstance(content, ReadFile):
+        problem = finding("reader_crashed", where=given.name, actual=str(content))
         content = ReadFile((), (problem,))
+    document_id = given.id
     with office.database.begin() as tx:
         state = _keep(tx, office, given, content)
         set_state(tx, office, document_id, state)
@@ -247,9 +263,8 @@ def prove_accounts(office: Office) -> list[str]:
 def _spans(tx: Connection, account: str) -> list[Span]:
     movements: dict[str, dict[str, int]] = defaultdict(dict)
     rows = tx.execute(
-        select(
-            statement_entries.c.statement_id, transactions.c.id, transactions.c.amount_minor
-        ).join(transactions, transactions.c.id == statement_entries.c.transaction_id)
+        select(statement_entries.c.statement_id, transactions.c.id, transactions.c.amount_minor)
+        .join(transactions, transactions.c.id == statement_entries.c.transaction_id)
         .where(transactions.c.account == account)
     )
     for statement_id, transaction_id, amount in rows:
@@ -278,7 +293,7 @@ def _day(text: str | None) -> date | None:
     return None if text is None else date.fromisoformat(text)
 
 
-def gather_books(tx: Connection, office: Office) -> Books:
+def gather_books(tx: Connection) -> Books:
     """Return everything a bank movement can be about, with what is still open of it."""
     settled: dict[str, int] = {}
     rows = tx.execute(
@@ -327,9 +342,11 @@ def _own_payables(tx: Connection) -> Iterable[OpenItem]:
     )
     for row in tx.execute(query.where(documents.c.state == "posted")):
         invoice = unplain(Invoice, row.data)
-        if (row.vendor_id, invoice.number) in listed or row.gross_minor is None:
+        if (row.vendor_id, invoice.number) in listed:
             continue
         due = invoice.amount_due if invoice.amount_due is not None else invoice.gross_total
+        if due is None or invoice.currency is None:
+            continue
         yield OpenItem(
             id=row.document_id,
             kind="ap_credit_note" if invoice.is_credit_note else "ap_invoice",
@@ -360,7 +377,7 @@ def reconcile_bank(office: Office, target: str | None) -> dict[str, int]:
         ).all()
         if not rows:
             return {}
-        books = gather_books(tx, office)
+        books = gather_books(tx)
         stamp = _stamp(tx)
     given = [(row.id, load(BankTransaction, row.data)) for row in rows]
     made = reconcile(given, books, office.settings.payments)
@@ -368,7 +385,7 @@ def reconcile_bank(office: Office, target: str | None) -> dict[str, int]:
         lock(tx, "reconcile")
         if _stamp(tx) != stamp:
             raise Unavailable("The books changed while matching; it is done again.")
-        return _save(tx, office, target, dict(given), made)
+        return keep_matches(tx, office, target, dict(given), made)
 
 
 def _stamp(tx: Connection) -> tuple[int, int]:
@@ -379,25 +396,24 @@ def _stamp(tx: Connection) -> tuple[int, int]:
     )
 
 
-def _save(
+def keep_matches(
     tx: Connection,
     office: Office,
     target: str | None,
     given: dict[str, BankTransaction],
     made: Sequence[Match],
 ) -> dict[str, int]:
+    """Write what the matcher found; return counts by what became of the lines."""
     now = office.now()
-    revisions = dict(
-        tx.execute(
-            select(matches.c.transaction_id, func.max(matches.c.revision)).group_by(
-                matches.c.transaction_id
-            )
-        ).all()
-    )
+    earlier = _newest_matches(tx)
     rows, applied, entries, postings = [], [], [], []
     states: dict[str, list[str]] = defaultdict(list)
     for match in made:
-        revision = revisions.get(match.transaction_id, 0) + 1
+        before = earlier.get(match.transaction_id, (0, ""))
+        data = dump(match)
+        if data == before[1]:
+            continue  # nothing new is known of this line: last night's suggestion stands
+        revision = before[0] + 1
         state = _state(match)
         states[state].append(match.transaction_id)
         rows.append(
@@ -407,7 +423,7 @@ def _save(
                 "category": match.category,
                 "decision": match.decision.value,
                 "confidence": match.confidence,
-                "data": dump(match),
+                "data": data,
                 "made_at": now,
                 "actor": office.actor,
             }
@@ -418,9 +434,7 @@ def _save(
                 Entry(action="match", subject=match.transaction_id, evidence=_evidence(match))
             )
             if target:
-                postings += match_postings(
-                    target, match, given[match.transaction_id], revision
-                )
+                postings += match_postings(target, match, given[match.transaction_id], revision)
     upsert(tx, matches, rows)
     upsert(tx, allocations, applied)
     for state, ids in states.items():
@@ -433,6 +447,17 @@ def _save(
     write_posting(tx, office, postings)
     record(tx, office, entries)
     return {state: len(ids) for state, ids in states.items()}
+
+
+def _newest_matches(tx: Connection) -> dict[str, tuple[int, str]]:
+    """Return revision and data of the newest match of every line that is not settled."""
+    rows = tx.execute(
+        select(matches.c.transaction_id, matches.c.revision, matches.c.data, matches.c.undone_at)
+        .join(transactions, transactions.c.id == matches.c.transaction_id)
+        .where(transactions.c.state.in_(("new", "suggested", "open")))
+        .order_by(matches.c.revision)
+    )
+    return {r.transaction_id: (r.revision, "" if r.undone_at else r.data) for r in rows}
 
 
 def _state(match: Match) -> str:

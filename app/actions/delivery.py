@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from sqlalchemy import Row, select, update
 
@@ -43,7 +44,7 @@ def deliver(office: Office, target: str) -> int:
     return count
 
 
-def _take(office: Office, target: str) -> Sequence[Row[tuple[str, str, str, str]]]:
+def _take(office: Office, target: str) -> Sequence[Row[Any]]:
     """Mark the next postings as being sent; those a crash left so come first."""
     with office.database.begin() as tx:
         batch = tx.execute(
@@ -58,7 +59,7 @@ def _take(office: Office, target: str) -> Sequence[Row[tuple[str, str, str, str]
 
 
 def _deliver(
-    office: Office, poster: Poster, target: str, batch: Sequence[Row[tuple[str, str, str, str]]]
+    office: Office, poster: Poster, target: str, batch: Sequence[Row[Any]]
 ) -> int:
     done: dict[str, str] = {}
     unclear: dict[str, str] = {}
@@ -103,7 +104,7 @@ def _write(
 def _settle(
     office: Office,
     target: str,
-    batch: Sequence[Row[tuple[str, str, str, str]]],
+    batch: Sequence[Row[Any]],
     done: dict[str, str],
     rejected: dict[str, str],
     unclear: dict[str, str],
@@ -183,4 +184,3 @@ def waiting(office: Office, target: str) -> int:
             )
         ).all()
     return len(found)
-

@@ -11,17 +11,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from extractors.containers import Unpacked, unpack
 from sqlalchemy import Connection, select, update
 
 from app.actions.opening import mailbox as open_mailbox
 from app.audit import Entry, record
 from app.codec import plain, unplain
-from app.isolation import Crashed, OutOfMemory, TookTooLong
+from app.isolation import Crashed, Limits, OutOfMemory, TookTooLong
 from app.office import Office
 from app.store import advance, cursor, note, upsert
 from app.tables import arrivals, documents, messages
 from connectors.keeping import keep_bytes
+from extractors.containers import Unpacked, unpack
 from records.documents import Message
 from records.findings import Finding, finding
 
@@ -204,9 +204,7 @@ def _unpacked(office: Office, path: Path) -> tuple[list[Unpacked], list[Finding]
         parts = office.box.run(
             unpack_all,
             path,
-            timeout_seconds=limits.seconds,
-            memory_bytes=limits.memory_mb << 20,
-            cpu_seconds=int(limits.seconds),
+            limits=Limits(timeout_seconds=limits.seconds, memory_bytes=limits.memory_mb << 20),
         )
     except TookTooLong:
         return [], [finding("took_too_long", where="message")]

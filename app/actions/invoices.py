@@ -7,10 +7,10 @@ looks at the document's state first, so that repeating it changes nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
-from decimal import Decimal
-
+from extractors.reading import ReadOptions, read
 from sqlalchemy import Connection, Row, select, update
 
 from app.audit import Entry, record
@@ -32,10 +32,9 @@ from app.store import (
     write_posting,
 )
 from app.tables import approvals, documents, invoices, messages, order_allocations
-from extractors.reading import ReadOptions, read
 from matching.checks import check_invoice
 from matching.duplicates import EarlierInvoice
-from matching.policy import Hold, Join, Post, Verdict, decide
+from matching.policy import Hold, Join, Post, Verdict
 from matching.purchases import PurchaseBooks, match_invoice
 from matching.purchases.books import as_earlier
 from matching.vendors import VendorDirectory
@@ -85,9 +84,7 @@ def _row(tx: Connection, document_id: str) -> Row[Any]:
 
 def _onward(tx: Connection, row: Row[Any], revision: int) -> list[str]:
     if row.state == "split":
-        parts = select(documents.c.id, documents.c.revision).where(
-            documents.c.parent_id == row.id
-        )
+        parts = select(documents.c.id, documents.c.revision).where(documents.c.parent_id == row.id)
         return [f"{p.id}@{p.revision}" for p in tx.execute(parts.order_by(documents.c.first_page))]
     if row.revision == revision and row.state in {"read", "matched", "decided"}:
         return [f"{row.id}@{revision}"]
@@ -161,9 +158,7 @@ def _keep_one(
         state = "filed"
     write_fields(tx, office, document_id, revision, reading.fields)
     note(tx, office, "document", document_id, "read", found)
-    set_state(
-        tx, office, document_id, state, kind=reading.kind.value, text=reading.text[:_TEXT]
-    )
+    set_state(tx, office, document_id, state, kind=reading.kind.value, text=reading.text[:_TEXT])
     evidence = {
         "kind": reading.kind.value,
         "state": state,
@@ -229,11 +224,13 @@ def _slice(
     """Gather what concerns this invoice's vendor, and the orders it names."""
     vendors = list(every(tx, Vendor))
     found = VendorDirectory(vendors).identify(
-        invoice.seller, invoice.ibans, sender=message.sender if message else None
+        invoice.seller, invoice.ibans, _domain(message)
     )
     members = [v.id for v in found.group.members] if found.group else []
     members += [v.id for group in found.candidates for v in group.members]
-    lines = [line for vendor_id in dict.fromkeys(members) for line in every(tx, OrderLine, vendor_id)]
+    lines = [
+        line for vendor_id in dict.fromkeys(members) for line in every(tx, OrderLine, vendor_id)
+    ]
     orders = {line.order_id for line in lines}
     billed = tx.execute(
         select(order_allocations).where(
@@ -326,6 +323,7 @@ def settle(office: Office, work: str, target: str) -> str:
         invoice = unplain(Invoice, kept.data)
         result = unplain(InvoiceMatch, kept.match)
         open_ = open_findings(tx, "document", document_id)
+        verdict: Verdict = decide(invoice, result, open_, office.settings.matching)
         if isinstance(verdict, Hold):
             verdict = _released(tx, document_id, revision, verdict, invoice)
         return _carry_out(tx, office, row, invoice, result, verdict, target)
@@ -432,6 +430,13 @@ def _sender_findings(
     office: Office, message: Message | None, vendor: Vendor | None, tx: Connection
 ) -> list[Finding]:
     return []
+
+
+def _domain(message: Message | None) -> str | None:
+    """Return the domain a message says it comes from."""
+    if message is None:
+        return None
+    return parseaddr(message.sender)[1].rpartition("@")[2].lower() or None
 
 
 def _evidence(result: InvoiceMatch) -> dict[str, Any]:

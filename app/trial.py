@@ -1,0 +1,313 @@
+"""`nightclerk try DIR`: the whole night on a folder of exports, touching nothing else.
+
+Tables in the documented columns, bank files, and documents if there are any
+go through the same decisions as every night, on a temporary database. What
+comes out is a workbook, a report, and two JSON-lines files for scoring.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import IO
+
+from sqlalchemy import select
+
+from app.actions import bank, intake, invoices
+from app.codec import load
+from app.export import invoice_record, match_record
+from app.flow import Direct
+from app.ledger import match_rows
+from app.masterdata import save
+from app.office import Office
+from app.report import as_html, gather
+from app.settings import load as load_settings
+from app.store import note
+from app.tables import transactions
+from connectors.keeping import chunks_of, keep_bytes
+from connectors.posters.workbook import write_new
+from connectors.tables import Tables, load_tables
+from matching.payments import Books, reconcile
+from matching.policy import Policy, Post, decide
+from matching.purchases import PurchaseBooks, match_invoice
+from records.banking import BankTransaction
+from records.documents import Document
+from records.invoices import ReceivedInvoice
+from records.matches import Decision, InvoiceMatch, Match
+from records.media import HEAD, sniff
+from records.postings import Posting, Row, Value
+
+#: Where bank files are looked for when no folder is named; the first with files wins.
+STATEMENT_FOLDERS = ("statements/camt053", "statements/mt940", "statements/csv", "statements")
+#: Where documents are looked for.
+DOCUMENT_FOLDERS = ("invoices", "documents", "mail")
+
+
+def run_trial(folder: Path, statements: str | None, out: Path, to: IO[str]) -> int:
+    """Run the trial, say what it found and where; return the exit code."""
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="nightclerk-try-") as temporary:
+        config = Path(temporary) / "config.yaml"
+        config.write_text("database: sqlite:///trial.db\nfiles: files\n", encoding="utf-8")
+        office = Office.open(load_settings(config), "bot:trial")
+        try:
+            _Trial(office, folder, statements, out, to).run()
+        finally:
+            office.database.dispose()
+    return 0
+
+
+class _Trial:
+    """One trial: what was read, and what was decided."""
+
+    def __init__(
+        self, office: Office, folder: Path, statements: str | None, out: Path, to: IO[str]
+    ) -> None:
+        self.office, self.folder, self.out, self.to = office, folder, out, to
+        self.statements = statements
+
+    def run(self) -> None:
+        started = time.perf_counter()
+        with self._phase("tables"):
+            tables = load_tables(self.folder)
+        # Purchases and bank do not need each other: one core each.
+        purchases = _Aside(tables, self.office.settings.matching, self.out / "invoices.jsonl")
+        with self._phase("bank files read and stored"):
+            self._load_statements()
+        with self._phase("accounts proven"):
+            stopped = bank.prove_accounts(self.office)
+        with self._phase("bank lines matched"):
+            given = self._movements()
+            made = reconcile(given, _books(tables), self.office.settings.payments)
+        with self._phase("matches stored and written"):
+            transactions_by_id = dict(given)
+            with self.office.database.begin() as tx:
+                counts = bank.keep_matches(tx, self.office, None, transactions_by_id, made)
+                note(tx, self.office, "source", "tables", "import", tables.findings)
+            _write_matches(self.out / "matches.jsonl", transactions_by_id, made)
+        with self._phase("waiting for purchases"):
+            matched = purchases.result()
+        with self._phase("documents"):
+            documents = self._documents(tables)
+        with self._phase("workbook"):
+            rows = [*matched.rows, *_bank_rows(transactions_by_id, made)]
+            posting = Posting(
+                key="trial", target="trial", kind="trial", subject="trial", rows=tuple(rows)
+            )
+            write_new(self.out / "ledger.xlsx", [posting])
+        with self._phase("report"):
+            self._report()
+        self._summary(tables, matched.counts, counts, made, stopped, documents)
+        self.to.write(f"In {time.perf_counter() - started:.1f} s.\n")
+
+    @contextmanager
+    def _phase(self, name: str) -> Iterator[None]:
+        started = time.perf_counter()
+        yield
+        self.to.write(f"  {name:<28}{time.perf_counter() - started:8.2f} s\n")
+        self.to.flush()
+
+    def _load_statements(self) -> None:
+        given = [_document(self.office, path) for path in self._statement_files()]
+        with self.office.database.begin() as tx:
+            for one in given:
+                bank.add_file(tx, self.office, one)
+        bank.load_statements(self.office, dict.fromkeys(given))
+
+    def _statement_files(self) -> Sequence[Path]:
+        wanted = (self.statements,) if self.statements else STATEMENT_FOLDERS
+        for name in wanted:
+            folder = self.folder / name
+            if folder.is_dir():
+                found = sorted(p for p in folder.rglob("*") if p.is_file())
+                if found:
+                    return found
+        return ()
+
+    def _movements(self) -> list[tuple[str, BankTransaction]]:
+        query = select(transactions.c.id, transactions.c.data).where(transactions.c.state == "new")
+        with self.office.database.begin() as tx:
+            rows = tx.execute(query.order_by(transactions.c.id)).all()
+        return [(row.id, load(BankTransaction, row.data)) for row in rows]
+
+    def _documents(self, tables: Tables) -> int:
+        paths = [
+            path
+            for name in DOCUMENT_FOLDERS
+            for path in sorted((self.folder / name).rglob("*"))
+            if path.is_file()
+        ]
+        if not paths:
+            return 0
+        with self.office.database.begin() as tx:
+            given = (*tables.vendors, *tables.purchase_orders, *tables.goods_receipts)
+            save(tx, self.office, "tables", (*given, *tables.unit_conversions, *tables.contracts))
+            save(tx, self.office, "tables", tables.supplier_invoices)
+        for path in paths:
+            intake.take_file(self.office, path, str(path.relative_to(self.folder)))
+        flow = Direct(self.office)
+        for first in (True, False):
+            flow.each(_process, intake.pending(self.office, first))
+        return len(paths)
+
+    def _report(self) -> None:
+        with self.office.database.begin() as tx:
+            at = datetime.now(UTC)
+            morning = gather(tx, company=self.folder.name, at=at, since=None, owners={})
+        (self.out / "report.html").write_text(as_html(morning), encoding="utf-8")
+
+    def _summary(
+        self,
+        tables: Tables,
+        invoices_by_status: Counter[str],
+        lines_by_state: dict[str, int],
+        made: Sequence[Match],
+        stopped: Sequence[str],
+        documents: int,
+    ) -> None:
+        say = self.to.write
+        budget = self.office.settings.payments.tolerated_false_rate
+        with_items = sum(1 for m in made if m.allocations)
+        posted = sum(1 for m in made if m.allocations and m.decision is Decision.POST)
+        say(f"\nBank: {len(made)} lines. Would post {posted} of {with_items} with items")
+        say(f" (tolerated false rate {budget:g}); the rest are suggestions.\n")
+        say("  " + ", ".join(f"{n} {state}" for state, n in sorted(lines_by_state.items())) + "\n")
+        for account in stopped:
+            say(f"  STOPPED {account}: see the report; a statement is missing or broken.\n")
+        total = sum(invoices_by_status.values())
+        counted = ", ".join(f"{n} {s}" for s, n in sorted(invoices_by_status.items()))
+        say(f"Invoices: {total} in the tables: {counted or 'none'}.")
+        say(f" Documents read: {documents}.\n")
+        if tables.findings:
+            say(f"Tables: {len(tables.findings)} rows could not be read, e.g. {tables.findings[0]}\n")
+        say(f"\nLook at {self.out / 'report.html'} and {self.out / 'ledger.xlsx'};\n")
+        say(f"for other programs {self.out / 'matches.jsonl'} and {self.out / 'invoices.jsonl'}.\n")
+
+
+def _process(flow: Direct, work: str) -> None:
+    parts = flow.step(invoices.extract, work)
+    if parts != [work]:
+        flow.each(_process, parts)
+        return
+    flow.step(invoices.match, work)
+    flow.step(invoices.settle, work, "trial")
+
+
+def _document(office: Office, path: Path) -> Document:
+    kept = keep_bytes(office.files, chunks_of(path))
+    with path.open("rb") as handle:
+        media_type = sniff(handle.read(HEAD))
+    return Document(
+        id=kept.sha256, media_type=media_type, path=kept.path, name=path.name, size=kept.size
+    )
+
+
+def _books(tables: Tables) -> Books:
+    return Books(
+        own_accounts=tables.own_accounts,
+        vendors=tables.vendors,
+        customers=tables.customers,
+        items=tables.open_items,
+        payment_runs=tables.payment_runs,
+        payment_run_items=tables.payment_run_items,
+        card_settlements=tables.card_settlements,
+        payroll_runs=tables.payroll_runs,
+        contracts=tables.contracts,
+        fx_rates=tables.fx_rates,
+    )
+
+
+def _write_matches(path: Path, given: dict[str, BankTransaction], made: Sequence[Match]) -> None:
+    with path.open("w", encoding="utf-8") as out:
+        for match in made:
+            reference = given[match.transaction_id].bank_reference or match.transaction_id
+            out.write(json.dumps(match_record(reference, match), ensure_ascii=False) + "\n")
+
+
+def _bank_rows(given: dict[str, BankTransaction], made: Sequence[Match]) -> Iterator[Row]:
+    for match in made:
+        yield from match_rows(match, given[match.transaction_id], 1)
+
+
+class _Purchases:
+    """What became of the invoices in the tables."""
+
+    def __init__(self, counts: Counter[str], rows: list[Row]) -> None:
+        self.counts, self.rows = counts, rows
+
+
+class _Aside:
+    """Matching the tables' invoices in a process of its own, beside the bank."""
+
+    def __init__(self, tables: Tables, policy: Policy, path: Path) -> None:
+        context = multiprocessing.get_context("fork")
+        self._receiver, sender = context.Pipe(duplex=False)
+        self._process = context.Process(
+            target=_aside, args=(sender, tables, policy, path), daemon=True
+        )
+        self._process.start()
+        sender.close()
+
+    def result(self) -> _Purchases:
+        counts, rows = self._receiver.recv()
+        self._process.join()
+        return _Purchases(counts, [Row(sheet=s, key=k, values=v) for s, k, v in rows])
+
+
+def _aside(sender: object, tables: Tables, policy: Policy, path: Path) -> None:
+    counts: Counter[str] = Counter()
+    rows: list[tuple[str, str, dict[str, Value]]] = []
+    with path.open("w", encoding="utf-8") as out:
+        for received, match, decision in match_received(tables, policy):
+            counts[match.status] += 1
+            line = invoice_record(received.id, match, decision)
+            out.write(json.dumps(line, ensure_ascii=False) + "\n")
+            rows.append(("Invoices", received.id, _invoice_row(received, match, decision)))
+    sender.send((counts, rows))  # type: ignore[attr-defined]
+
+
+def match_received(
+    tables: Tables, policy: Policy
+) -> Iterator[tuple[ReceivedInvoice, InvoiceMatch, str]]:
+    """Match every supplier invoice of the tables in the order of receipt; yield `post` or `suggest`."""
+    books = PurchaseBooks(
+        vendors=tables.vendors,
+        order_lines=(line for order in tables.purchase_orders for line in order.lines),
+        receipts=tables.goods_receipts,
+        conversions=tables.unit_conversions,
+        contracts=tables.contracts,
+    )
+    for received in tables.supplier_invoices:
+        match = match_invoice(received.id, received.invoice, books, policy)
+        books.consume(received.id, received.invoice, match)
+        verdict = decide(received.invoice, match, (), policy)
+        yield received, match, "post" if isinstance(verdict, Post) else "suggest"
+
+
+def _invoice_row(
+    received: ReceivedInvoice, match: InvoiceMatch, decision: str
+) -> dict[str, Value]:
+    invoice = received.invoice
+    return {
+        "Vendor": match.vendor_id,
+        "Vendor name": invoice.seller.name,
+        "Invoice number": invoice.number,
+        "Invoice date": invoice.issue_date,
+        "Currency": invoice.currency,
+        "Gross": invoice.gross_total,
+        "Orders": ", ".join(sorted({a.order_id for a in match.allocations})) or None,
+        "Status": match.status,
+        "Exceptions": ", ".join(match.exceptions) or None,
+        "Decision": decision,
+        "Confidence": Decimal(str(round(match.confidence, 4))),
+    }
+
+
