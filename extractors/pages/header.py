@@ -134,7 +134,7 @@ def references(sheet: Sheet, taken: frozenset[int]) -> dict[str, list[Candidate]
                         weight = _bare(sheet, row, match, weight)
                     score = candidate.score * weight * (0.9 if others else 1.0)
                     if row.index in taken:
-                        score *= 0.5
+                        score *= 0.8 if match.first == 0 else 0.5
                     found.setdefault(concept, []).append(
                         candidate._replace(score=score, label=row.words(match.first, match.last))
                     )

@@ -95,6 +95,8 @@ _YOURS = frozenset(
         "su",
         "cliente",
         "vostra",
+        "v",
+        "vosso",
         "nabywcy",
         "nabywca",
         "klienta",
@@ -208,16 +210,21 @@ def _blocks(sheet: Sheet, taken: frozenset[int]) -> list[Block]:
         for first, last in row.phrases():
             part = Part(row, first, last, row.words(first, last))
             x0, x1 = row.tokens[first].x0, row.tokens[last - 1].x1
-            home = None
+            home, least = None, 4.0
             for block in open_:
                 end_part = block.parts[-1]
                 if end_part.row is row:
                     continue
                 left = end_part.row.tokens[end_part.first].x0
                 right = end_part.row.tokens[end_part.last - 1].x1
-                if abs(left - x0) < 4 or abs(right - x1) < 3 or abs((left + right) - (x0 + x1)) < 4:
-                    home = block
-                    break
+                # Left edges first; right-aligned and centred lines must fit better.
+                off = min(
+                    abs(left - x0),
+                    1 + abs(right - x1),
+                    2 + abs((left + right) - (x0 + x1)) / 2,
+                )
+                if off < least:
+                    home, least = block, off
             if home is None:
                 open_.append(Block([part]))
             else:
@@ -251,6 +258,10 @@ def _headings(sheet: Sheet, taken: frozenset[int]) -> Iterator[_Heading]:
         found: list[tuple[str, int, int]] = []
         for match in row.labels:
             roles = [s.concept for s in match.senses if s.concept in _HEADING_ROLES]
+            # Low on the page the same words introduce a bank account's holder.
+            banked = any(s.concept == "bank_account" for s in match.senses)
+            if banked and row.top > 0.4 * sheet.height:
+                continue
             if not roles or (match.first and row.joined[match.first]):
                 continue
             short = len(match.key) < 4
@@ -418,9 +429,9 @@ def _from_block(
         if _clean(p.text) and not _SALUTATION.fullmatch(_clean(p.text))
     ]
     lead = [p for p in lead if not _labelled(p.row, p.first, p.last)]
-    contact = sum(_is_contact(p) for p in parts)
     if not lead or not 1 <= len(lead) <= 7:
         return
+    contact = sum(_is_contact(p) for p in parts[parts.index(lead[0]) :])
     # The nearest lines over the street: headings or slogans may stand further up.
     part = lead[0]
     text = _clean(part.text)
@@ -527,6 +538,8 @@ def _sender_line(sheet: Sheet, taken: frozenset[int]) -> Part | None:
                 continue
             text = row.words(first, last)
             pieces = [p for p in _SPLIT.split(text) if p.strip()]
+            if _CONTACT.search(text) or any(map(str.isdigit, pieces[0])):
+                continue
             if (
                 len(pieces) >= 3
                 and _has_postal(" " + text)

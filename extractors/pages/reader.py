@@ -495,6 +495,10 @@ class _Reader:
                     if c.score >= 0.8
                 }
                 items = [c for c in items if c.text not in others or c.score >= 0.95]
+            if name == "purchase_order_ref" and not any(c.score >= 0.7 for c in items):
+                # `Your reference` is the order, where nothing else is called so.
+                yours = [c for c in found.get("buyer_reference", []) if len(c.text) >= 4]
+                items = [c._replace(score=c.score * 0.85) for c in yours[:1]] + items
             if not items or items[0].score < 0.4:
                 continue
             best = items[0]
