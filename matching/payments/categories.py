@@ -36,6 +36,8 @@ def pair_transfers(state: State) -> dict[int, int]:
         if proposal is None or proposal.category != "transfer":
             continue
         line = state.lines[proposal.line]
+        if line.iban not in state.own_ibans:
+            continue
         own = state.own_ibans[line.iban]
         key = (compact(own.iban), line.account, -line.amount)
         others = waiting.get(key, [])

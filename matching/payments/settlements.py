@@ -12,8 +12,8 @@ from matching.payments.ledger import PAYABLE, RECEIVABLE, Item
 from matching.payments.lines import Line
 from matching.payments.proposals import Part, Proposal, Rival, Side
 from matching.payments.references import near, one_slip
-from matching.payments.state import State, is_specific
-from matching.payments.wording import DEDUCTION, INSTALMENT, SKONTO
+from matching.payments.state import ON_FILE, State, is_specific
+from matching.payments.wording import DEDUCTION, FOREIGN, INSTALMENT, SKONTO
 
 _MOST_NAMED = 14
 _MOST_LISTED = 40
@@ -523,16 +523,27 @@ def near_short(state: State, line: Line) -> Proposal | None:
 
 def exchanged(state: State, line: Line) -> Proposal | None:
     """Explain a line that settles an item in another currency, by reference or instructed amount."""
-    foreign = line.code.endswith("XBCT") or (
-        line.original_currency and line.original_currency != line.currency
-    )
     named = Named(state, line)
     items = [i for i in named.only_known() if i.currency != line.currency]
     if len(items) == 1:
         return _exchanged(state, line, items[0])
-    if not foreign or named.items:
-        return None
     parties = state.candidates(line)
+    if named.items or not parties or not _is_foreign(line):
+        return None
+    return _exchanged_among(state, line, parties)
+
+
+def exchanged_unmarked(state: State, line: Line) -> Proposal | None:
+    """Explain a transfer to a vendor abroad by the day's rate, where the bank marks nothing."""
+    parties = state.candidates(line)
+    if not parties or line.hits or line.mandate or line.code.startswith("PMNT-RDDT"):
+        return None
+    if not _only_abroad(state, line, parties):
+        return None
+    return _exchanged_among(state, line, parties)
+
+
+def _exchanged_among(state: State, line: Line, parties: dict[int, int]) -> Proposal | None:
     fitting = [
         p
         for party in parties
@@ -554,6 +565,23 @@ def exchanged(state: State, line: Line) -> Proposal | None:
     proposal.rivals = [Rival((i.index,), "same amount") for i in items if i is not item][:3]
     proposal.rule = "exchange_amount" if line.original else "exchange_rate_only"
     return proposal
+
+
+def _is_foreign(line: Line) -> bool:
+    """Say whether the bank marks a line as an exchange."""
+    return (
+        line.code.endswith("XBCT")
+        or (line.original != 0 and line.original_currency != line.currency)
+        or FOREIGN.search(line.text) is not None
+    )
+
+
+def _only_abroad(state: State, line: Line, parties: dict[int, int]) -> bool:
+    """Say whether a vendor paid on its account has open items in other currencies only."""
+    if line.amount > 0 or max(parties.values()) < ON_FILE:
+        return False
+    ledger = state.ledger
+    return not any(ledger.open_items(p, line.day, line.currency) for p in parties)
 
 
 def _exchanged(state: State, line: Line, item: Item) -> Proposal | None:

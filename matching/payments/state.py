@@ -75,6 +75,28 @@ class State:
         line.order_hits = tuple(orders)
         line.parties = self.parties_of(line.iban, line.name)
 
+    def find_glued(self) -> None:
+        """Find references that a bank glued together, in the lines that are still open.
+
+        Only numbers of the counterparty's own open items are looked for.
+        """
+        items = self.ledger.items
+        for line in self.open_lines():
+            pieces = line.pieces
+            if not any(len(p) > SPECIFIC_LENGTH for p in pieces):
+                continue
+            text = "".join(pieces)
+            known = {i for i, _ in line.hits}
+            glued = tuple(
+                (index, len(items[index].number))
+                for party in self.candidates(line)
+                for index in self.ledger.by_party.get(party, ())
+                if index not in known
+                and len(items[index].number) >= SPECIFIC_LENGTH
+                and items[index].number in text
+            )
+            line.hits += glued
+
     def parties_of(self, iban: str, name: str) -> dict[int, int]:
         """Return the parties a counterparty may be, with the strength of the evidence."""
         result: dict[int, int] = {}
