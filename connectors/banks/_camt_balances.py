@@ -21,14 +21,29 @@ class Balance:
     day: str
 
 
-def settle(draft: Draft, balances: list[Balance], *, more_pages: bool) -> None:
+def settle(
+    draft: Draft,
+    balances: list[Balance],
+    *,
+    more_pages: bool,
+    message_begins: bool,
+    message_ends: bool,
+) -> None:
     """Set the draft's opening, closing and currency.
 
     Booked balances (OPBD, CLBD) decide; the previous closing (PRCD) opens
     where OPBD is missing. Interim ones (ITBD) bound the pages of a camt.053;
     in a camt.052 they are the balance of the moment and prove nothing.
+
+    `more_pages` tells of the statement's own pages (StmtPgntn). Older versions
+    page the whole message (MsgPgntn); a statement without a balance at the end
+    of a message that does not end there goes on in the next.
     """
     first_page = draft.page is None or draft.page <= 1
+    booked = {b.code for b in balances}
+    if draft.page is None and draft.kind == "camt.053":
+        first_page = message_begins or bool(booked & {"OPBD", "PRCD"})
+        more_pages = not message_ends and "CLBD" not in booked
     interim: list[tuple[Money, Balance]] = []
     for balance in balances:
         money = _money(draft, balance)
@@ -52,10 +67,10 @@ def settle(draft: Draft, balances: list[Balance], *, more_pages: bool) -> None:
         draft.intermediate_opening |= not first_page
         draft.intermediate_closing |= more_pages
     if draft.currency is None:
-        booked = [m.currency for m in (draft.opening, draft.closing) if m is not None]
+        proved = [m.currency for m in (draft.opening, draft.closing) if m is not None]
         printed = [b.currency for b in balances]
         draft.currency = next(
-            (c for c in (*booked, draft.only_currency(), *printed) if c and c != NO_CURRENCY), None
+            (c for c in (*proved, draft.only_currency(), *printed) if c and c != NO_CURRENCY), None
         )
 
 

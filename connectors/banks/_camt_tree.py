@@ -183,12 +183,14 @@ class Node(dict[str, "Node"]):
     """One element path. `slot` is where its text goes, `finish` what its end tag does.
 
     Unknown children are made when met, so the tree never forgets where it is;
-    their number and depth are bounded, which also stops hostile nesting.
+    their number and depth are bounded, which also stops hostile nesting. A
+    message (`KINDS`) is recognised below any envelope, by `root.populate`.
     """
 
-    __slots__ = ("depth", "finish", "parent", "repeated", "root", "slot", "strange")
+    __slots__ = ("depth", "finish", "parent", "populate", "repeated", "root", "slot", "strange")
 
     def __init__(self, parent: Node | None) -> None:
+        """Hang a node below its parent."""
         super().__init__()
         self.parent = parent
         self.depth: int = 0 if parent is None else parent.depth + 1
@@ -196,18 +198,22 @@ class Node(dict[str, "Node"]):
         self.slot = -1
         self.repeated = False
         self.finish: Callable[[], None] | None = None
+        self.populate: Callable[[Node, str], None] | None = None
         self.strange = 0
 
     def __missing__(self, name: str) -> Node:
         local = name.rpartition(":")[2]
         known = self.get(local) if local != name else None
         if known is None:
-            self.root.strange += 1
+            root = self.root
+            root.strange += 1
             if self.depth >= _MAX_DEPTH:
-                raise Refused("hostile", f"elements nested deeper than {_MAX_DEPTH}")
-            if self.root.strange > _MAX_STRANGE:
-                raise Refused("hostile", "too many elements that no statement has")
+                raise Refused("hostile", f"Elements are nested deeper than {_MAX_DEPTH}")
+            if root.strange > _MAX_STRANGE:
+                raise Refused("hostile", "The file has too many elements that no statement has")
             known = Node(self)
+            if local in KINDS and root.populate is not None:
+                root.populate(known, KINDS[local])
         self[name] = known
         return known
 
@@ -215,5 +221,8 @@ class Node(dict[str, "Node"]):
         """Return the node at the path below this one, made where it is missing."""
         node = self
         for name in path.split("/"):
-            node = node[sys.intern(name)]
+            below = node.get(name)
+            if below is None:
+                below = node[sys.intern(name)] = Node(node)
+            node = below
         return node

@@ -39,6 +39,7 @@ _MESSAGE = re.compile(r"<(?:[\w.-]+:)?(?:BkToCstmr|camt\.05[234])")
 _ACCOUNT = ("Acct/Id/IBAN", "Acct/Id/Othr/Id", "Acct/Id/PrtryAcct/Id", "Acct/Id/BBAN")
 _PAGE = ("StmtPgntn/PgNb", "RptPgntn/PgNb", "NtfctnPgntn/PgNb")
 _LAST_PAGE = ("StmtPgntn/LastPgInd", "RptPgntn/LastPgInd", "NtfctnPgntn/LastPgInd")
+_MESSAGE_PAGE = ("GrpHdr/MsgPgntn/PgNb", "GrpHdr/MsgPgntn/LastPgInd")
 _STATEMENT = ("Id", "ElctrncSeqNb", "LglSeqNb", "Acct/Ccy", *_ACCOUNT, *_PAGE, *_LAST_PAGE)
 _BALANCE_CODE = ("Bal/Tp/CdOrPrtry/Cd", "Bal/Tp/CdOrPrtry/Prtry", "Bal/Tp/Cd", "Bal/Cd")
 _BALANCE = (
@@ -140,11 +141,14 @@ class _Parse:
         self._balances: list[Balance] = []
         self._draft: Draft | None = None
         self._root = at.Node(None)
-        document = self._root.grow("Document")
-        for message, kind in at.KINDS.items():
-            for container in at.CONTAINERS:
-                self._statement(document.grow(f"{message}/{container}"), kind)
-        self._root.strange = 0
+        self._root.populate = self._message
+
+    def _message(self, node: at.Node, kind: str) -> None:
+        """Grow the wanted paths below a bank-to-customer message."""
+        for path in _MESSAGE_PAGE:
+            self._remember(node.grow(path), path)
+        for container in at.CONTAINERS:
+            self._statement(node.grow(container), kind)
 
     def _statement(self, node: at.Node, kind: str) -> None:
         node.finish = lambda: self._finish_statement(kind)
@@ -254,7 +258,7 @@ class _Parse:
         self.out.append(draft.close())
         self.statements += 1
         self._draft = None
-        self._header = {}
+        self._header = {k: v for k, v in self._header.items() if k in _MESSAGE_PAGE}
         self._balances = []
 
     def _begin(self, kind: str) -> Draft:
@@ -271,12 +275,19 @@ class _Parse:
         return draft
 
     def _settle(self, draft: Draft) -> None:
-        last = next((self._header[n] for n in _LAST_PAGE if n in self._header), "true")
-        settle(draft, self._balances, more_pages=last.lower() in {"false", "0"})
+        number, last = _MESSAGE_PAGE
+        more = next((self._header[n] for n in _LAST_PAGE if n in self._header), "")
+        settle(
+            draft,
+            self._balances,
+            more_pages=more.lower() in {"false", "0"},
+            message_begins=self._header.get(number, "1").strip("0") == "1",
+            message_ends=self._header.get(last, "true").lower() not in {"false", "0"},
+        )
 
     def abandon(self, code: str, reason: str) -> Iterator[Statement | Finding]:
         """After a failure: close the statement that has begun, or refuse the file."""
-        if self._draft is None and not self._header and not self._balances:
+        if self._draft is None and "Id" not in self._header and not self._balances:
             yield finding(code, message=reason)
             return
         draft = self._draft or self._begin("camt.053")

@@ -90,6 +90,8 @@ class Reader:
             while chunk := file.read(_CHUNK):
                 if chunk[-1:] == b"\r":
                     chunk += file.read(1)
+                if rest == b"\n":
+                    chunk = chunk.removeprefix(b"\xef\xbb\xbf")
                 rest += chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
                 cut = rest.rfind(b"\n:", 0, -6)
                 if cut > 0:
@@ -107,7 +109,7 @@ class Reader:
 def _decode(raw: bytes) -> str:
     """UTF-8 where it is, else the Western code page: no format field says which."""
     try:
-        return raw.decode("utf-8-sig")
+        return raw.decode()
     except UnicodeDecodeError:
         return raw.decode("cp1252", "replace")
 
@@ -123,11 +125,16 @@ class _Parse:
         self._closed = False
         self._seen_balance = False
         self._statements = 0
+        # Count and sum of entries, and what :90D: and :90C: say of them, by direction.
+        self._turnover = {"D": (0, Decimal(0)), "C": (0, Decimal(0))}
+        self._totals: dict[str, tuple[int, Decimal]] = {}
 
     def fields(self, text: str) -> Iterator[BankTransaction | Statement]:
         """Take the next stretch of the file, cut at a field's beginning."""
         if "\n:\n" in text:
             text = re.sub(rf"\n:\n(?=(?:{_TAGS}):)", "\n:", text)
+        if "{4::" in text:
+            text = text.replace("{4::", "{4:\n:")
         pieces = text.split("\n:")
         if pieces[0].strip():
             self._continue(pieces[0])
@@ -233,17 +240,31 @@ class _Parse:
         draft.intermediate_closing = tag == "62M"
 
     def _total(self, draft: Draft, tag: str, value: str) -> None:
-        """:90C: and :90D: count and add the credits and debits of an MT942."""
+        """:90D: and :90C: count and add the debits and credits of an MT942."""
         match = _TOTAL.match(value)
-        if match is not None and draft.currency is None:
-            draft.currency = match[2]
+        read = None if match is None else _number(match[3])
+        if match is None or read is None:
+            draft.problem("statement_malformed", f":{tag}: is no total", actual=value[:40])
+            return
+        draft.currency = draft.currency or match[2]
+        self._totals[tag[-1]] = int(match[1]), read[0]
 
     def _close(self) -> Statement:
         draft = self._draft
         assert draft is not None  # callers check
         if draft.kind == "mt940" and draft.count and draft.closing is None:
             draft.problem("statement_truncated", "Entries, but no closing balance")
+        for direction, printed in self._totals.items():
+            if printed != self._turnover[direction]:
+                draft.problem(
+                    "control_total_wrong",
+                    f"Number and sum of the entries are not those of :90{direction}:",
+                    expected=f"{printed[0]} entries, {printed[1]}",
+                    actual="{} entries, {}".format(*self._turnover[direction]),
+                )
         self._draft = None
+        self._totals = {}
+        self._turnover = {"D": (0, Decimal(0)), "C": (0, Decimal(0))}
         self._closed = self._seen_balance = False
         self._statements += 1
         return draft.close()
@@ -276,6 +297,11 @@ class _Parse:
             value = _END.sub("", value)
         transaction = _transaction(draft, value, info)
         draft.add(transaction)
+        if draft.kind == "mt942":
+            money = transaction.amount.amount
+            direction = "D" if money < 0 else "C"
+            count, total = self._turnover[direction]
+            self._turnover[direction] = count + 1, total + abs(money)
         return transaction
 
 
@@ -329,7 +355,7 @@ def _transaction(draft: Draft, value: str, info: str | None) -> BankTransaction:
             account, name = account or reference, name or more
             remittance = remittance[len(reference) + len(more) + 1 :].strip()
             reference = ""
-        elif not remittance:
+        elif not remittance and more[0] != "/":
             remittance = more
     if info is not None and ("/OCMT/" in info or "/CHGS/" in info):
         coded = _coded_amounts(info, signed)
