@@ -8,26 +8,29 @@ because that form is generous, the gross amount must agree to the cent.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
 
-from matching.names import fold
+from matching.names import fold, word_set
 from records.findings import Finding, finding
 from records.invoices import Invoice
 
 #: What OCR takes for one another, written as digits.
 _OCR = str.maketrans("oqilszbg", "00115286")
 #: Words in front of a number.
-_PREFIXES = (
-    "rechnungsnummer rechnungsnr rechnung rechn invoicenumber invoiceno invoice "
-    "inv re rg rnr rn facture fact fatt fattura factura factuur fac faktura fa nr no "
-    "num bill belegnr beleg gutschrift creditnote credit gs cn"
-).split()
+_PREFIXES = word_set(
+    """
+    rechnungsnummer rechnungsnr rechnung rechn invoicenumber invoiceno invoice
+    inv re rg rnr rn facture fact fatt fattura factura factuur fac faktura fa nr no
+    num bill belegnr beleg gutschrift creditnote credit gs cn
+    """
+)
 
 
-def _prefixed(words: list[str]) -> re.Pattern[str]:
+def _prefixed(words: Iterable[str]) -> re.Pattern[str]:
     longest_first = "|".join(sorted(words, key=len, reverse=True))
     return re.compile(f"(?:{longest_first})(?P<number>[0-9].*)")
 
@@ -83,7 +86,7 @@ def number_forms(number: str) -> tuple[str, ...]:
     parts = _without_prefix(text.split(), _PREFIX)
     parts = _without_prefix([part.translate(_OCR) for part in parts], _MISREAD_PREFIX)
     whole = "".join(parts).lstrip("0") or "0"
-    bare = "".join(part.lstrip("0") or "0" for part in parts)
+    bare = "".join(part.lstrip("0") or "0" for part in parts) or whole
     return (whole,) if whole == bare else (whole, bare)
 
 
@@ -112,9 +115,10 @@ def _without_prefix(parts: list[str], prefix: re.Pattern[str]) -> list[str]:
 class EarlierInvoice:
     """What must be remembered of every invoice seen, whatever became of it.
 
-    `vendor_id` is any record of the vendor, empty when it was not known. `gross` is signed: credit notes
-    negative. `message_key` is the message it came with, `prepaid` what it
-    asked for in advance (type 386) and no later invoice has deducted yet.
+    `vendor_id` is any record of the vendor, empty when it was not known.
+    `gross` is signed: credit notes negative. `message_key` is the message it
+    came with, `prepaid` what it asked for in advance (type 386), `lines` what
+    `lines_mark` says of it.
     """
 
     id: str

@@ -11,6 +11,12 @@ import re
 import unicodedata
 from functools import lru_cache
 
+
+def word_set(text: str) -> frozenset[str]:
+    """Return the words of a text; keeps long word lists readable."""
+    return frozenset(text.split())
+
+
 #: Letters that decomposition leaves alone, and the German umlauts, which are
 #: written out (ä = ae) more often than they lose their dots.
 _LETTERS = str.maketrans(
@@ -32,168 +38,28 @@ _LETTERS = str.maketrans(
         "+": " und ",
     }
 )
-_CYRILLIC = dict(
-    zip(
-        "абвгдезийклмнопрстуфхцыэ",
-        [
-            "a",
-            "b",
-            "v",
-            "g",
-            "d",
-            "e",
-            "z",
-            "i",
-            "i",
-            "k",
-            "l",
-            "m",
-            "n",
-            "o",
-            "p",
-            "r",
-            "s",
-            "t",
-            "u",
-            "f",
-            "h",
-            "ts",
-            "y",
-            "e",
-        ],
-        strict=True,
-    )
-) | {"ж": "zh", "ч": "ch", "ш": "sh", "щ": "shch", "ю": "yu", "я": "ya", "ё": "e", "ь": "", "ъ": ""}
-_GREEK = dict(
-    zip(
-        "αβγδεζηθικλμνξοπρστυφχψω",
-        [
-            "a",
-            "v",
-            "g",
-            "d",
-            "e",
-            "z",
-            "i",
-            "th",
-            "i",
-            "k",
-            "l",
-            "m",
-            "n",
-            "x",
-            "o",
-            "p",
-            "r",
-            "s",
-            "t",
-            "y",
-            "f",
-            "ch",
-            "ps",
-            "o",
-        ],
-        strict=True,
-    )
-) | {"ς": "s"}
-_SCRIPTS = str.maketrans({**_CYRILLIC, **_GREEK})
+_CYRILLIC = """
+    а=a б=b в=v г=g д=d е=e ё=e ж=zh з=z и=i й=i к=k л=l м=m н=n о=o п=p р=r с=s т=t у=u ф=f
+    х=h ц=ts ч=ch ш=sh щ=shch ъ= ы=y ь= э=e ю=yu я=ya
+"""
+_GREEK = """
+    α=a β=v γ=g δ=d ε=e ζ=z η=i θ=th ι=i κ=k λ=l μ=m ν=n ξ=x ο=o π=p ρ=r σ=s ς=s τ=t υ=y φ=f
+    χ=ch ψ=ps ω=o
+"""
+_SCRIPTS = str.maketrans(dict(pair.split("=") for pair in (*_CYRILLIC.split(), *_GREEK.split())))
 
 _WORD = re.compile(r"[a-z0-9]+")
 _AND = frozenset({"und", "and", "et", "en", "y", "e", "og", "och", "i"})
 
 #: Legal forms as words after folding, dots and spaces removed ("S.p.A." = "spa").
-_LEGAL = frozenset(
-    [
-        "gmbh",
-        "ggmbh",
-        "mbh",
-        "ug",
-        "haftungsbeschraenkt",
-        "ag",
-        "kg",
-        "kgaa",
-        "ohg",
-        "ek",
-        "ekfr",
-        "ekfm",
-        "gbr",
-        "se",
-        "eg",
-        "ev",
-        "partg",
-        "partgmbb",
-        "stiftung",
-        "inh",
-        "ltd",
-        "limited",
-        "plc",
-        "llp",
-        "llc",
-        "lp",
-        "inc",
-        "incorporated",
-        "corp",
-        "corporation",
-        "co",
-        "company",
-        "sa",
-        "sas",
-        "sasu",
-        "sarl",
-        "eurl",
-        "snc",
-        "sci",
-        "scop",
-        "scrl",
-        "sprl",
-        "srl",
-        "spa",
-        "ss",
-        "sapa",
-        "bv",
-        "nv",
-        "vof",
-        "cv",
-        "bvba",
-        "ab",
-        "oy",
-        "oyj",
-        "as",
-        "asa",
-        "aps",
-        "is",
-        "kb",
-        "hb",
-        "sro",
-        "spol",
-        "zoo",
-        "sp",
-        "kft",
-        "zrt",
-        "nyrt",
-        "bt",
-        "doo",
-        "dd",
-        "ad",
-        "ood",
-        "eood",
-        "sl",
-        "slu",
-        "sau",
-        "sc",
-        "lda",
-        "unipessoal",
-        "uab",
-        "sia",
-        "ou",
-        "as",
-        "pty",
-        "pte",
-        "pvt",
-        "bhd",
-        "kk",
-        "gk",
-    ]
+_LEGAL = word_set(
+    """
+    gmbh ggmbh mbh ug haftungsbeschraenkt ag kg kgaa ohg ek ekfr ekfm gbr se eg ev partg partgmbb
+    stiftung inh ltd limited plc llp llc lp inc incorporated corp corporation co company sa sas
+    sasu sarl eurl snc sci scop scrl sprl srl spa ss sapa bv nv vof cv bvba ab oy oyj as asa aps
+    is kb hb sro spol zoo sp kft zrt nyrt bt doo dd ad ood eood sl slu sau sc lda unipessoal uab
+    sia ou as pty pte pvt bhd kk gk
+    """
 )
 #: Legal forms of several words, longest first, matched at the end of a name.
 _LEGAL_PHRASES = tuple(
@@ -227,7 +93,7 @@ _LEGAL_PHRASES = tuple(
 @lru_cache(maxsize=65536)
 def fold(text: str) -> str:
     """Return lower-case Latin letters, digits and single spaces; accents written out or dropped."""
-    lowered = unicodedata.normalize("NFC", text).casefold().translate(_LETTERS)
+    lowered = unicodedata.normalize("NFKC", text).casefold().translate(_LETTERS)
     plain = unicodedata.normalize("NFKD", lowered.translate(_SCRIPTS))
     return " ".join(_WORD.findall("".join(c for c in plain if not unicodedata.combining(c))))
 

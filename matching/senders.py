@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from email.utils import getaddresses, parseaddr
 
-from matching.names import core_name, within_one_edit
+from matching.names import core_name, within_one_edit, word_set
 from records.documents import Message
 from records.findings import Finding, Severity, finding
 from records.purchasing import Vendor
@@ -28,44 +28,13 @@ _LOOKS_LIKE = (("rn", "m"), ("vv", "w"), ("cl", "d"), ("nn", "m"), ("ii", "u"))
 #: Second-level labels under which registries sell names.
 _PUBLIC_SECOND = frozenset({"co", "com", "org", "net", "ac", "gov", "edu", "gv", "or", "ne"})
 #: Mail providers whose domain says nothing about who writes.
-FREE_MAIL = frozenset(
-    [
-        "gmail.com",
-        "googlemail.com",
-        "outlook.com",
-        "hotmail.com",
-        "live.com",
-        "msn.com",
-        "yahoo.com",
-        "yahoo.de",
-        "ymail.com",
-        "icloud.com",
-        "me.com",
-        "aol.com",
-        "gmx.de",
-        "gmx.net",
-        "gmx.at",
-        "gmx.ch",
-        "web.de",
-        "t-online.de",
-        "freenet.de",
-        "mail.com",
-        "mail.ru",
-        "proton.me",
-        "protonmail.com",
-        "pm.me",
-        "posteo.de",
-        "orange.fr",
-        "free.fr",
-        "laposte.net",
-        "libero.it",
-        "virgilio.it",
-        "wp.pl",
-        "o2.pl",
-        "seznam.cz",
-        "zoho.com",
-        "yandex.com",
-    ]
+FREE_MAIL = word_set(
+    """
+    gmail.com googlemail.com outlook.com hotmail.com live.com msn.com yahoo.com yahoo.de ymail.com
+    icloud.com me.com aol.com gmx.de gmx.net gmx.at gmx.ch web.de t-online.de freenet.de mail.com
+    mail.ru proton.me protonmail.com pm.me posteo.de orange.fr free.fr laposte.net libero.it
+    virgilio.it wp.pl o2.pl seznam.cz zoho.com yandex.com
+    """
 )
 #: Names shorter than this resemble too many others by one letter.
 _TELLING = 5
@@ -318,31 +287,12 @@ def _skeleton(label: str) -> str:
 
 
 #: Words fraudsters put beside a known name to register it again.
-_BUSINESS_WORDS = [
-    "rechnung",
-    "rechnungen",
-    "invoice",
-    "invoices",
-    "billing",
-    "buchhaltung",
-    "accounting",
-    "accounts",
-    "payment",
-    "payments",
-    "finance",
-    "online",
-    "gmbh",
-    "group",
-    "gruppe",
-    "shop",
-    "mail",
-    "office",
-    "service",
-    "support",
-    "de",
-    "eu",
-    "com",
-]
+_BUSINESS_WORDS = word_set(
+    """
+    rechnung rechnungen invoice invoices billing buchhaltung accounting accounts payment payments
+    finance online gmbh group gruppe shop mail office service support de eu com
+    """
+)
 
 
 def _bare(label: str) -> str:

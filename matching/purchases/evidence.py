@@ -13,7 +13,7 @@ from datetime import date
 from decimal import Decimal
 from difflib import SequenceMatcher
 
-from matching.names import squeezed, words
+from matching.names import squeezed, word_set, words
 from matching.purchases.books import Position, PurchaseBooks
 from matching.purchases.references import Strength
 from records.invoices import Invoice, Line
@@ -21,104 +21,24 @@ from records.invoices import Invoice, Line
 _ZERO = Decimal(0)
 
 #: Words that name a charge or an allowance instead of goods, folded.
-CHARGE_WORDS = frozenset(
-    [
-        "fracht",
-        "frachtkosten",
-        "versand",
-        "versandkosten",
-        "porto",
-        "lieferung",
-        "lieferkosten",
-        "transport",
-        "transportkosten",
-        "spedition",
-        "zustellung",
-        "verpackung",
-        "verpackungskosten",
-        "maut",
-        "mautzuschlag",
-        "zoll",
-        "zuschlag",
-        "energiezuschlag",
-        "mindermengenzuschlag",
-        "dieselzuschlag",
-        "expresszuschlag",
-        "handling",
-        "bearbeitung",
-        "bearbeitungsgebuehr",
-        "gebuehr",
-        "pfand",
-        "freight",
-        "shipping",
-        "delivery",
-        "carriage",
-        "postage",
-        "packaging",
-        "packing",
-        "handling",
-        "surcharge",
-        "toll",
-        "duty",
-        "fee",
-        "insurance",
-        "port",
-        "livraison",
-        "expedition",
-        "emballage",
-        "transports",
-        "frais",
-        "supplement",
-        "verzendkosten",
-        "verzending",
-        "vracht",
-        "vrachtkosten",
-        "verpakking",
-        "toeslag",
-        "spese",
-        "trasporto",
-        "spedizione",
-        "imballo",
-        "consegna",
-        "gastos",
-        "envio",
-        "transporte",
-        "embalaje",
-        "portes",
-        "recargo",
-    ]
+CHARGE_WORDS = word_set(
+    """
+    fracht frachtkosten versand versandkosten porto lieferung lieferkosten transport
+    transportkosten spedition zustellung verpackung verpackungskosten maut mautzuschlag zoll
+    zuschlag energiezuschlag mindermengenzuschlag dieselzuschlag expresszuschlag handling
+    bearbeitung bearbeitungsgebuehr gebuehr pfand freight shipping delivery carriage postage
+    packaging packing handling surcharge toll duty fee insurance port livraison expedition
+    emballage transports frais supplement verzendkosten verzending vracht vrachtkosten verpakking
+    toeslag spese trasporto spedizione imballo consegna gastos envio transporte embalaje portes
+    recargo
+    """
 )
-ALLOWANCE_WORDS = frozenset(
-    [
-        "rabatt",
-        "bonus",
-        "nachlass",
-        "skonto",
-        "gutschrift",
-        "abzug",
-        "treuerabatt",
-        "mengenrabatt",
-        "anzahlung",
-        "abschlag",
-        "discount",
-        "rebate",
-        "allowance",
-        "credit",
-        "deduction",
-        "prepayment",
-        "deposit",
-        "remise",
-        "rabais",
-        "ristourne",
-        "escompte",
-        "acompte",
-        "korting",
-        "sconto",
-        "abbuono",
-        "acconto",
-        "descuento",
-        "anticipo",
-    ]
+ALLOWANCE_WORDS = word_set(
+    """
+    rabatt bonus nachlass skonto gutschrift abzug treuerabatt mengenrabatt anzahlung abschlag
+    discount rebate allowance credit deduction prepayment deposit remise rabais ristourne escompte
+    acompte korting sconto abbuono acconto descuento anticipo
+    """
 )
 
 #: Identity below this many points is no identity.
