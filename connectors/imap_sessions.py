@@ -73,6 +73,7 @@ class Session:
         """Connect. Unavailable when the server cannot be reached."""
         self._host = host
         self.selected: tuple[str, int] | None = None
+        self.known_folders: set[str] = set()
         with explained(host, "connecting"):
             self.client: Any = IMAPClient(
                 host,
@@ -87,21 +88,22 @@ class Session:
                 if security == "starttls":
                     self.client.starttls(context)
             except BaseException:
-                self.close()
+                self.close(politely=False)
                 raise
 
     def __enter__(self) -> Session:
         """Return the open session."""
         return self
 
-    def __exit__(self, *_: object) -> None:
-        """Log out."""
-        self.close()
+    def __exit__(self, kind: object, *_: object) -> None:
+        """Log out, unless the session ends because of a failure."""
+        self.close(politely=kind is None or kind is GeneratorExit)
 
-    def close(self) -> None:
-        """Log out if the server still listens; close the connection in any case."""
-        with suppress(Exception):
-            self.client.logout()
+    def close(self, *, politely: bool = True) -> None:
+        """Close the connection; politely is with a logout, which a silent server can delay."""
+        if politely:
+            with suppress(Exception):
+                self.client.logout()
         with suppress(Exception):
             self.client.shutdown()
 
@@ -122,9 +124,13 @@ class Session:
                 else:
                     self.client.login(user, password.reveal() if password else "")
         except Unavailable as failure:
-            if not isinstance(failure.__cause__, LoginError):
+            refusal = failure.__cause__
+            # imapclient calls a connection that breaks during the login a refused login, too.
+            if not isinstance(refusal, LoginError) or isinstance(
+                refusal.__context__, imaplib.IMAP4.abort
+            ):
                 raise
-            said = str(failure.__cause__)
+            said = str(refusal)
             if any(mark in said.upper() for mark in _NOT_NOW):
                 raise Unavailable(f"{self._host} lets nobody in at the moment ({said}).") from None
             if tokens is not None and not renew:

@@ -20,7 +20,7 @@ from records.secrets import Secret
 try:
     import asyncssh
 except ImportError:  # the extra is not installed, and nobody may need it
-    asyncssh = None
+    asyncssh = None  # type: ignore[assignment]
 
 _PIECE = 1 << 18
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.policy import SMTP
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Literal
 
@@ -29,7 +30,7 @@ class Mailbox:
     A folder with `new` and `cur` inside is a Maildir; any other is taken file
     by file: .eml files as they are, other files (a scan, a PDF) wrapped into a
     mail that carries them, so that nothing put there is overlooked. Hidden
-    files and subfolders are left alone.
+    files are left alone, subfolders unless they are asked for.
     """
 
     @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +38,8 @@ class Mailbox:
         """Where the mail lies and what happens to it afterwards.
 
         path: the folder. Required.
+        pattern: file names to take, as the shell writes them. Default: all.
+        subfolders: take the files of folders below, too. Default: false.
         name: the account's name in keys and reports. Default: the folder's name.
         settle: what happens after our commit: `leave` keeps every file where it
             is, `move` puts it into `move_to`. Default: leave.
@@ -48,6 +51,8 @@ class Mailbox:
         """
 
         path: Path
+        pattern: str = "*"
+        subfolders: bool = False
         name: str = ""
         settle: Literal["leave", "move"] = "leave"
         move_to: str = "Processed"
@@ -63,6 +68,8 @@ class Mailbox:
     def fetch(self, since: str | None) -> Iterator[tuple[Message, str]]:
         """Yield each new mail, oldest arrival first. Unavailable when the folder is not there."""
         for arrival in arrivals(self._folders(), since, self._settings.quiet_seconds):
+            if not fnmatch(arrival.path.name, self._settings.pattern):
+                continue
             # Another program may take a file away between listing and reading.
             with suppress(FileNotFoundError):
                 yield self._message(arrival), arrival.since
@@ -80,7 +87,8 @@ class Mailbox:
 
     def check(self) -> str:
         """Count what lies in the folder; Unavailable when it cannot be read."""
-        count = sum(1 for _ in arrivals(self._folders(), None, 0))
+        names = [a.path.name for a in arrivals(self._folders(), None, 0)]
+        count = sum(fnmatch(name, self._settings.pattern) for name in names)
         what = "Maildir" if self._is_maildir else "folder"
         return f"{self._settings.path}: {what} with {count} mails"
 
@@ -90,7 +98,10 @@ class Mailbox:
 
     def _folders(self) -> list[Path]:
         root = self._settings.path
-        return [root / "new", root / "cur"] if self._is_maildir else [root]
+        if self._is_maildir:
+            return [root / "new", root / "cur"]
+        below = root.rglob("*") if self._settings.subfolders else ()
+        return [root, *sorted(p for p in below if p.is_dir() and not p.is_symlink())]
 
     def _settled_folder(self, outcome: str) -> Path:
         safe = re.sub(r"[^\w-]+", "_", outcome) or "done"

@@ -165,7 +165,7 @@ class Mailbox:
                 self._settle(folder, int(validity), int(uid), outcome)
                 return
             except Unavailable:
-                self.close()
+                self._drop()
                 if is_last:
                     raise
 
@@ -185,9 +185,12 @@ class Mailbox:
 
     def close(self) -> None:
         """Close the connection that settles; it is made again when needed."""
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None
+        self._drop(politely=True)
+
+    def _drop(self, *, politely: bool = False) -> None:
+        session, self._writer = self._writer, None
+        if session is not None:
+            session.close(politely=politely)
 
     def __del__(self) -> None:
         """Close what a caller left open."""
@@ -208,7 +211,7 @@ class Mailbox:
                 if session.login(settings.user, settings.password, self._tokens, renew=renew):
                     return session
             except BaseException:
-                session.close()
+                session.close(politely=False)
                 raise
             session.close()
         raise Rejected(f"{settings.host} refuses the login of {settings.user}.")
@@ -222,7 +225,7 @@ class Mailbox:
         for uids in self._batches(session, last, said.get(b"UIDNEXT")):
             with explained(self._settings.host, f"listing {folder}"):
                 facts = session.client.fetch(uids, ["RFC822.SIZE", "INTERNALDATE"])
-            for group in _groups([uid for uid in uids if uid in facts], facts):
+            for group in self._groups([uid for uid in uids if uid in facts], facts):
                 for uid, raw in self._bodies(session, folder, group, facts):
                     key = f"imap:{self._account}/{folder}/{validity}/{uid}"
                     message = self._message(session, key, uid, facts[uid], raw)
@@ -244,6 +247,21 @@ class Mailbox:
             if following is None:
                 return
             start += _WINDOW
+
+    def _groups(self, uids: Sequence[int], facts: dict[int, Any]) -> Iterator[list[int]]:
+        """Group small messages so that one answer stays small; any larger one stands alone."""
+        limit = min(_PIECE, self._settings.max_message_bytes)
+        group: list[int] = []
+        total = 0
+        for uid in uids:
+            size = int(facts[uid][b"RFC822.SIZE"])
+            if group and total + size > limit:
+                yield group
+                group, total = [], 0
+            group.append(uid)
+            total += size
+        if group:
+            yield group
 
     def _bodies(
         self, session: Session, folder: str, uids: Sequence[int], facts: dict[int, Any]
@@ -374,9 +392,11 @@ class Mailbox:
 
     def _move(self, session: Session, uid: int, target: str) -> None:
         client = session.client
-        if not client.folder_exists(target):
-            client.create_folder(target)
-            client.subscribe_folder(target)
+        if target not in session.known_folders:
+            if not client.folder_exists(target):
+                client.create_folder(target)
+                client.subscribe_folder(target)
+            session.known_folders.add(target)
         if client.has_capability("MOVE"):
             client.move([uid], target)
             return
@@ -385,21 +405,6 @@ class Mailbox:
         # A plain EXPUNGE would also remove what people have marked; better leave ours marked.
         if client.has_capability("UIDPLUS"):
             client.uid_expunge([uid])
-
-
-def _groups(uids: Sequence[int], facts: dict[int, Any]) -> Iterator[list[int]]:
-    """Group small messages so that one answer stays small; large ones stand alone."""
-    group: list[int] = []
-    total = 0
-    for uid in uids:
-        size = int(facts[uid].get(b"RFC822.SIZE", 0))
-        if group and total + size > _PIECE:
-            yield group
-            group, total = [], 0
-        group.append(uid)
-        total += size
-    if group:
-        yield group
 
 
 def _file_names(structure: object) -> Iterator[str]:

@@ -1,0 +1,1 @@
+"""Real servers on loopback, each started by a test and gone with it."""
