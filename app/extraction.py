@@ -18,19 +18,17 @@ from pathlib import Path
 from typing import Any
 
 from app.isolation import Crashed, Isolated, IsolationFailure, Limits, OutOfMemory, TookTooLong
-from extractors.containers import Unpacked, unpack
+from extractors.containers import Unpacked, is_container, recognise, unpack
 from extractors.reading import ReadOptions, read
 from matching.checks import check_invoice
 from records.documents import Document, Field, Kind, Reading
 from records.failures import KnownFailure
 from records.findings import Finding, finding
 from records.invoices import assemble, chosen
-from records.media import HEAD, sniff
 from records.vocabulary import FIELDS
 
 Json = dict[str, Any]
 
-_CONTAINERS = {"message/rfc822", "application/zip", "application/gzip"}
 _FAILURES: dict[type[Exception], str] = {
     TookTooLong: "took_too_long",
     OutOfMemory: "out_of_memory",
@@ -92,7 +90,7 @@ def _read_file(path: Path, options: ReadOptions) -> _Outcome:
     start = time.perf_counter()
     sha256 = _sha256(path)
     with path.open("rb") as file:
-        media_type = sniff(file.read(HEAD))
+        media_type = recognise(file.read(1 << 16))
     document = Document(
         id=sha256,
         media_type=media_type,
@@ -101,7 +99,7 @@ def _read_file(path: Path, options: ReadOptions) -> _Outcome:
         size=path.stat().st_size,
         origin=str(path),
     )
-    if media_type in _CONTAINERS:
+    if is_container(media_type):
         readings = _read_container(document, options)
     else:
         readings = [_checked(reading) for reading in read(document, options)]

@@ -33,7 +33,7 @@ from records.media import HEAD, sniff
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnpackLimits:
-    """How much one mail or archive may unfold to."""
+    """How much one mail or archive may unfold to; bytes count at every level of nesting."""
 
     max_bytes: int = 300_000_000
     max_files: int = 500
@@ -55,6 +55,12 @@ class Unpacked:
 _SIGNATURES = re.compile(
     rb"\A\s*-----BEGIN PGP (?:SIGNATURE|PUBLIC KEY)|\A\s*BEGIN:V(?:CARD|CALENDAR)", re.IGNORECASE
 )
+_CONTAINERS = {
+    "message/rfc822",
+    "application/zip",
+    "application/gzip",
+    "application/x-ole-storage",
+}
 _PROGRAMS = {"application/x-dosexec", "application/x-executable"}
 #: An image smaller than this is a logo or a tracking pixel, not a photographed document.
 _MIN_SIDE_PIXELS = 200
@@ -74,6 +80,25 @@ def unpack(path: Path, limits: UnpackLimits | None = None) -> Iterator[Unpacked 
         yield finding("too_large", where=path.name, message="the file is too large to unpack")
         return
     yield from _Unpacking(limits).open("", path.read_bytes(), "", 0)
+
+
+def recognise(data: bytes) -> str:
+    """Return the media type of a whole file; finds mails that `sniff` cannot tell by their start.
+
+    Gateways put long signature headers in front of the ones that tell a mail,
+    and a mail's body may hold anything.
+    """
+    media_type = sniff(data[:HEAD])
+    if media_type in {"application/octet-stream", "text/plain"}:
+        headers = re.split(rb"\r?\n\r?\n", data[:_MAIL_HEAD], maxsplit=1)[0]
+        if sniff(headers + b"\n") == "message/rfc822":
+            return "message/rfc822"
+    return media_type
+
+
+def is_container(media_type: str) -> bool:
+    """Say whether `unpack` opens files of this type."""
+    return media_type in _CONTAINERS
 
 
 @dataclass(slots=True)
@@ -96,8 +121,7 @@ class _Unpacking:
 
     def open(self, name: str, data: bytes, origin: str, depth: int) -> Iterator[Unpacked | Finding]:
         """Yield the files in `data`, or `data` itself where it is no container."""
-        # Gateways put long signature headers in front of the ones that tell a mail.
-        media_type = sniff(data[: HEAD if depth else _MAIL_HEAD])
+        media_type = recognise(data)
         label = _joined(origin, name)
         if depth > self._limits.max_depth:
             yield finding("hostile", where=label, message="containers are nested too deeply")
@@ -137,17 +161,13 @@ class _Unpacking:
         self, name: str, data: bytes, media_type: str, origin: str
     ) -> Iterator[Unpacked | Finding]:
         self._files_left -= 1
-        self._bytes_left -= len(data)
-        if self._files_left >= 0 and self._bytes_left >= 0:
+        if self._files_left >= 0:
             yield Unpacked(
                 name=clean_name(name), media_type=media_type, content=data, origin=origin
             )
         elif not self._exhausted:
             self._exhausted = True
-            message = (
-                f"more than {self._limits.max_files} files or "
-                f"{self._limits.max_bytes // 1_000_000} MB inside; the rest was not opened"
-            )
+            message = f"more than {self._limits.max_files} files inside; the rest was not opened"
             yield finding("too_large", where=origin, message=message)
 
     # -- containers
@@ -272,11 +292,12 @@ class _Unpacking:
     def _gzip(self, data: bytes, label: str, name: str, depth: int) -> Iterator[Unpacked | Finding]:
         unpacker = zlib.decompressobj(wbits=31)
         try:
-            content = unpacker.decompress(data, self._bytes_left + 1)
+            content = unpacker.decompress(data, max(1, self._bytes_left + 1))
         except zlib.error as failure:
             yield finding("damaged", where=label, message=f"cannot be unpacked: {failure}")
             return
-        if len(content) > self._bytes_left:
+        self._bytes_left -= len(content)
+        if self._bytes_left < 0:
             yield finding("too_large", where=label, message="unpacks to more than the limit")
         elif not unpacker.eof:
             yield finding("damaged", where=label, message="the archive is cut off")
@@ -343,10 +364,9 @@ class _Unpacking:
     def _read(self, stream: IO[bytes]) -> bytes | None:
         """Read to the end, or return None as soon as the limit is passed."""
         pieces: list[bytes] = []
-        size = 0
         while piece := stream.read(_CHUNK):
-            size += len(piece)
-            if size > self._bytes_left:
+            self._bytes_left -= len(piece)
+            if self._bytes_left < 0:
                 return None
             pieces.append(piece)
         return b"".join(pieces)

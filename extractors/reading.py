@@ -31,7 +31,7 @@ from extractors.images import (
 from extractors.ocr import EngineMissing, engine
 from extractors.pages import read_pages
 from extractors.pdf_text import read_text
-from extractors.receipts import is_receipt, read_receipt
+from extractors.receipts import fill_gaps, is_receipt, read_receipt
 from extractors.words import PageWords
 from records.documents import Document, Field, Kind, Reading
 from records.findings import Finding, finding
@@ -83,7 +83,7 @@ def read(document: Document, options: ReadOptions | None = None) -> list[Reading
         return _image(data, options)
     if media_type == "text/html" or document.media_type == "text/html":
         return _typed(data, html_page)
-    if media_type == "text/plain":
+    if "text/plain" in {media_type, document.media_type}:
         return _typed(data, text_page)
     return _refused("unknown_format", f"no reader for {media_type}")
 
@@ -219,8 +219,9 @@ def _read_seen(seen: _Seen) -> list[Reading]:
         findings = tuple(seen.findings) or (finding("no_text"),)
         return [Reading(kind=Kind.UNKNOWN, findings=findings)]
     readings = read_pages(seen.pages)
-    if len(readings) == 1 and seen.pages[0].by == "ocr" and is_receipt(seen.pages):
-        readings = [read_receipt(seen.pages[0], readings[0])]
+    if len(readings) == len(seen.pages) == 1 and seen.pages[0].by == "ocr":
+        complete = read_receipt if is_receipt(seen.pages) else fill_gaps
+        readings = [complete(seen.pages[0], readings[0])]
     return [_with_codes(reading, seen) for reading in readings]
 
 
