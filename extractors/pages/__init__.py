@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from extractors.pages.layout import sheet_of
 from extractors.pages.reader import read_sheet
 from extractors.pages.splitting import documents
 from extractors.words import PageWords
@@ -26,9 +25,9 @@ def read_pages(pages: Sequence[PageWords]) -> list[Reading]:
     """
     if not any(page.words for page in pages):
         return [Reading(kind=Kind.UNKNOWN, findings=(finding("no_text"),))]
-    groups = documents(pages)
-    several = len(groups) > 1
+    sheets = documents(pages)
+    several = len(sheets) > 1
     return [
-        read_sheet(sheet_of(group), (group[0].number, group[-1].number) if several else None)
-        for group in groups
+        read_sheet(sheet, (sheet.numbers[0], sheet.numbers[-1]) if several else None)
+        for sheet in sheets
     ]

@@ -164,7 +164,7 @@ def _bare(sheet: Sheet, row: Row, match: Match, weight: float) -> float:
 
 def _values(sheet: Sheet, row: Row, match: Match, at: int) -> Iterator[Candidate]:
     """Yield what stands right of a label, else below it."""
-    limit = next((m.first for m in row.labels[at + 1 :] if not _is_number_word(m)), len(row.tokens))
+    limit = next((m.first for m in row.labels[at + 1 :] if not is_number_word(m.key)), len(row.tokens))
     right = _code(row, match.last, limit, row.tokens[match.last - 1].x1, sheet.width)
     if right:
         yield right
@@ -295,7 +295,7 @@ def _after_titles(sheet: Sheet, taken: frozenset[int]) -> Iterator[Candidate]:
             if labelled:
                 continue
             limit = next(
-                (m.first for m in row.labels if m.first >= match.last and not _is_number_word(m)),
+                (m.first for m in row.labels if m.first >= match.last and not is_number_word(m.key)),
                 len(row.tokens),
             )
             found = _code(row, match.last, limit, row.tokens[match.last - 1].x1, sheet.width)
@@ -306,7 +306,11 @@ def _after_titles(sheet: Sheet, taken: frozenset[int]) -> Iterator[Candidate]:
                     score -= 0.15
                 if re.fullmatch(r"(?:19|20)\d\d", found.text):
                     score -= 0.4
-                between = row.words(match.last, found.first).strip(" :.")
+                between = " ".join(
+                    t.text
+                    for t in row.tokens[match.last : found.first]
+                    if not _TYPE_CODE.fullmatch(t.text)
+                ).strip(" :.")
                 if between and fold(between) in {
                     "no",
                     "nr",
@@ -321,14 +325,17 @@ def _after_titles(sheet: Sheet, taken: frozenset[int]) -> Iterator[Candidate]:
                 yield found._replace(score=score, label=row.words(match.first, match.last))
             elif match.last - match.first <= 2 and len([1 for m in row.labels]) >= 2:
                 # A row of headings with the values below: `Customer | Invoice | Due date`.
+                cells = sum(any(x.weight >= 0.9 for x in m.senses) for m in row.labels)
                 for below in _below(sheet, row, match):
                     yield below._replace(
-                        score=0.6 * below.score, label=row.words(match.first, match.last)
+                        score=(0.9 if cells >= 3 else 0.6) * below.score,
+                        label=row.words(match.first, match.last),
                     )
 
 
-def _is_number_word(match: Match) -> bool:
-    return match.key in {"no", "nr", "num", "n", "number", "nummer", "numero", "numer"}
+def is_number_word(label: str) -> bool:
+    """Say whether a label says no more than `number`."""
+    return fold(label) in {"no", "nr", "num", "n", "number", "nummer", "numero", "numer"}
 
 
 # -- dates
@@ -427,7 +434,10 @@ def _beside_titles(sheet: Sheet) -> Iterator[DateCandidate]:
                         if s.weight >= 0.9
                     }
                     if not between & ((DATES | REFERENCES) - {"issue_date", "invoice_number"}):
-                        yield DateCandidate(row, after[0], 0.82, row.words(match.first, match.last))
+                        high = row.page == sheet.numbers[0] and row.top < 0.62 * sheet.height
+                        yield DateCandidate(
+                            row, after[0], 0.82 if high else 0.55, row.words(match.first, match.last)
+                        )
 
 
 def order_of(sheet: Sheet) -> Order | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -124,6 +124,23 @@ class Sheet:
     def text(self) -> str:
         """Return the document's text, one line per row."""
         return "\n".join(row.text for row in self.rows)
+
+
+def merged(sheets: Sequence[Sheet]) -> Sheet:
+    """Join pages that belong to one document into one sheet."""
+    if len(sheets) == 1:
+        return sheets[0]
+    rows: list[Row] = []
+    for sheet in sheets:
+        start = len(rows)
+        rows.extend(replace(row, index=start + i) for i, row in enumerate(sheet.rows))
+    return Sheet(
+        tuple(rows),
+        tuple(n for sheet in sheets for n in sheet.numbers),
+        max(sheet.width for sheet in sheets),
+        max(sheet.height for sheet in sheets),
+        sheets[0].by,
+    )
 
 
 # A label glued to its value: `Number:82`, `No#82`, `n°82`; not a time, not an address.

@@ -202,7 +202,7 @@ def _blocks(sheet: Sheet, taken: frozenset[int]) -> list[Block]:
         still: list[Block] = []
         for block in open_:
             end = block.parts[-1].row
-            if end.page == row.page and row.top - end.bottom < 1.0 * max(row.height, end.height):
+            if end.page == row.page and row.top - end.bottom < 0.75 * max(row.height, end.height):
                 still.append(block)
             else:
                 done.append(block)
@@ -275,6 +275,10 @@ def _headings(sheet: Sheet, taken: frozenset[int]) -> Iterator[_Heading]:
             # `Nabywca usługi`: a small word more, but no name.
             if len(tail) == 1 and len(match.key) > 5 and tail[0].text.islower():
                 alone = True
+            # `Debitor: 4711`: a number, not a heading.
+            value = row.tokens[match.last : end] or row.tokens[end : end + 1]
+            if colon and value and value[0].text.strip(".,").isdigit():
+                continue
             if not (alone or colon) or (short and not colon and not (alone and len(match.key) > 1)):
                 continue
             if other and not colon and not alone:
@@ -319,8 +323,9 @@ def _names(
     taken: frozenset[int],
 ) -> Iterator[_Name]:
     yield from _under_headings(sheet, headings)
-    yield from _labelled_names(sheet, headings)
+    yield from _labelled_names(sheet, headings, taken)
     if sender is not None:
+        yield from _under_sender(sheet, sender)
         text = _clean(_SPLIT.split(sender.text)[0])
         if text:
             yield _Name("seller", sender, text, 0.85, "first in the sender line over the address")
@@ -377,20 +382,37 @@ def _under_headings(sheet: Sheet, headings: Sequence[_Heading]) -> Iterator[_Nam
                 continue
             if _labelled(other, *hit):
                 break
-            if _is_name(text):
-                weight = 0.95 if len(row.tokens) - heading.first < 8 else 0.8
-                yield _Name(
-                    heading.role,
-                    Part(other, *hit, text),
-                    text,
-                    weight,
-                    f"under '{row.words(heading.first, heading.last)}'",
-                )
+            if not _is_name(text):
+                continue
+            weight = 0.95 if len(row.tokens) - heading.first < 8 else 0.8
+            why = f"under '{row.words(heading.first, heading.last)}'"
+            yield _Name(heading.role, Part(other, *hit, text), text, weight, why)
             break
 
 
-def _labelled_names(sheet: Sheet, headings: Sequence[_Heading]) -> Iterator[_Name]:
+def _under_sender(sheet: Sheet, sender: Part) -> Iterator[_Name]:
+    """Read the addressee: the first line under the sender line, where the window is."""
+    x0 = sender.row.tokens[sender.first].x0
+    for row in sheet.below(sender.row, 6):
+        if row.top - sender.row.bottom > 75:
+            return
+        for first, last in row.phrases():
+            if abs(row.tokens[first].x0 - x0) < 60:
+                text = _clean(row.words(first, last))
+                if _SALUTATION.fullmatch(text):
+                    break
+                if not _labelled(row, first, last) and _is_name(text) and not _STREET.fullmatch(text):
+                    why = "stands under the sender line"
+                    yield _Name("buyer", Part(row, first, last, text), text, 0.9, why)
+                return
+
+
+def _labelled_names(
+    sheet: Sheet, headings: Sequence[_Heading], taken: frozenset[int]
+) -> Iterator[_Name]:
     for row in sheet.rows:
+        if row.index in taken:
+            continue
         for match in row.labels:
             if not any(s.concept == "party_name" for s in match.senses):
                 continue
@@ -585,6 +607,8 @@ def _is_name(text: str) -> bool:
     if lexicon("kinds").senses(key) or lexicon("labels").senses(key):
         return False
     if not _core(text):
+        return False
+    if text[0] in "([" or ":" in text:
         return False
     if letters < 3 or len(text) > 90 or "@" in text or len(text.split()) > 10:
         return False

@@ -139,12 +139,14 @@ def _prove_columns(items: list[Item], style: Style) -> None:
         {r for i in items for r, c in i.cells.items() if c.figure and not c.figure.percent}
     )
     roles = [r for r in roles if r not in {"vat_amount", "discount"}]
-    best, best_count = None, proved
+    best, best_count = None, (proved, 3)
+    usual = ("quantity", "unit_price", "net_amount")
     for chosen in permutations(roles, 3):
         count = sum(_multiplies(i, chosen, style) for i in items)
-        if count > best_count:
-            best, best_count = chosen, count
-    if best is None or best_count * 2 < len(items) or (len(items) > 1 and best_count < 2):
+        kept = sum(role == name for role, name in zip(chosen, usual, strict=True))
+        if (count, kept) > best_count and count > proved:
+            best, best_count = chosen, (count, kept)
+    if best is None or best_count[0] * 2 < len(items) or (len(items) > 1 and best_count[0] < 2):
         return
     names = dict(zip(best, ("quantity", "unit_price", "net_amount"), strict=True))
     for item in items:
@@ -304,13 +306,18 @@ def _roles(columns: list[tuple[float, float, tuple[Sense, ...]]]) -> tuple[Colum
             if roles[at] or not concepts or (only and len(concepts) > 1):
                 continue
             free = [c for c in concepts if c not in used]
+            if not _AMOUNTS & used.keys():
+                free.sort(key=lambda c: c not in _AMOUNTS)
             role = free[0] if free else concepts[0]
             if role in used:
                 role = _second(role, at, used, roles)
             roles[at] = role
             used.setdefault(role, at)
+    if not _AMOUNTS & used.keys() and {"unit_price", "gross_price"} <= used.keys():
+        roles[used["gross_price"]] = "gross_amount"
     return tuple(
-        Column(x0, x1, role, senses) for (x0, x1, senses), role in zip(columns, roles, strict=True)
+        Column(x0, x1, role if role not in {"", "other"} else f"other{at}", senses)
+        for at, ((x0, x1, senses), role) in enumerate(zip(columns, roles, strict=True))
     )
 
 
