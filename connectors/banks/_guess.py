@@ -14,42 +14,52 @@ from connectors.banks._values import is_currency
 _ROWS = 400
 _HEADER_WITHIN = 60
 
-#: Words in column titles, most telling first; de, en, fr, nl, es, it, pl, pt.
+#: Words in column titles; the first key that fits takes the column. de, en, fr, nl, es, it, pl, pt.
 _TITLES: tuple[tuple[str, str], ...] = (
+    ("balance", r"saldo|balance|solde|kontostand|running.?bal"),
     ("original_amount", r"original.?amount|amount.?currency|foreign.?amount|betrag.*(fremd|orig)"
-     r"|ursprungsbetrag|urspr.*betrag|montant.*(devise|origine)|importe.*origen"),
-    ("original_currency", r"original.?currency|foreign.?currency|fremdw.hrung|urspr.*w.hrung"),
-    ("end_to_end_id", r"end.?to.?end|e2e|kundenreferenz|customer.?ref|client.?ref|r.f.*bout"),
-    ("mandate_id", r"mandat|mandaat|mandate"),
+     r"|ursprungsbetrag|urspr.*betrag|oorspr.*bedrag|montant.*(devise|origine)|importe.*origen"),
+    ("original_currency", r"original.?currency|foreign.?currency|fremdw.*hrung|urspr.*w.*hrung"
+     r"|oorspr.*munt"),
+    ("", r"\bbic\b|swift|gl.*ubiger.?id|creditor.?id|incassant|sort.?code|bankleitzahl|\bblz\b"
+     r"|bank.?code|ultimate|uiteindelijke|initi.rende|exchange.?rate|koers|\bkurs\b|fee\b|status"
+     r"|^state$|started|sammlerreferenz|batch|kategori|categor"),
+    ("end_to_end_id", r"end.?to.?end|\be2e\b|kundenreferenz|customer.?ref|client.?ref"
+     r"|betalingskenmerk"),
+    ("mandate_id", r"mandat|mandaat|machtigingskenmerk"),
+    ("account", r"^(auftragskonto|own.?account|iban/bban|rekening|eigen.*rekening|account|konto"
+     r"|compte|conto|cuenta|rachunek)$"),
+    ("counterparty_account", r"tegenrekening|counter.*account|partner.?(iban|account|bank)"
+     r"|payee.?account|gegenkonto|iban.*(empf|beg|zahl|partner)|compte.*(b.n|contrepartie)"),
     ("bank_reference", r"bank.?refere|transaction.?(id|ref|no|number)|operation.?(number|id)"
-     r"|buchungsreferenz|transaktions.?(id|nr|code)|^reference$|^referenz$|^r.f.rence$|^ref\.?$"
-     r"|transactiereferentie|bankreferenz|numero.?op|^id$|unique.?id|fitid|journal"),
-    ("value_date", r"valut|wertstell|value.?date|date.?(de.)?valeur|rentedatum|fecha.?valor"
-     r"|data.?valuta|data.?waluty|^wert$"),
-    ("booking_date", r"buchung(s?tag|s?datum)?$|booking|posting|posted|transaction.?date"
-     r"|completed.?date|date.?op|date.?(de.)?compta|^date$|^datum|boek(ings)?datum|fecha"
-     r"|^data|buchungstag|^tag$|^day$|umsatzdatum|trans.*date"),
-    ("debit", r"^(soll|debit|debits|withdrawals?|paid.?out|money.?out|d.bit|cargo|addebit[oi]"
-     r"|uitgaven?|belastung|ausgang|lastschrift|af|debet|obci..enia)\b"),
-    ("credit", r"^(haben|credit|credits|deposits?|paid.?in|money.?in|cr.dit|abono|accredit[oi]"
-     r"|inkomsten|gutschrift|eingang|bij|uznania)\b"),
-    ("direction", r"debit.?credit|credit.?debit|soll.?haben|s/h|d/c|c/d|cr/dr|dr/cr|af.?bij|sens$"
-     r"|transaction.?type$|^type$|^art$|^indicator"),
-    ("amount", r"betrag|amount|montant|bedrag|importe|importo|kwota|valor|umsatz$|value$|sum$"
-     r"|^sum|somme|beløb|belopp"),
-    ("currency", r"w.hrung|currency|devise|valuta$|muntsoort|moneda|divisa|waluta|ccy|curr|^whg"),
-    ("counterparty_account", r"iban|account.?(no|number|counter)|bank.?account|kontonummer"
-     r"|tegenrekening|counterparty.?account|konto.?(nr|nummer)|counter.?account|rekening|cuenta"
-     r"|compte.?(b|c|t)|partner.?account|payee.?account"),
-    ("counterparty_name", r"empf.nger|auftraggeber|beg.nstigter|zahlungsbeteiligter|partner"
-     r"|payee|payer|counterparty|beneficiary|name|naam|nom|tiers|beneficiario|kontrahent|zahler"),
+     r"|buchungsreferenz|transaktions.?(id|nr|nummer|code)|transactiereferentie|^reference$"
+     r"|^referenz$|^r.f.rence$|^ref\.?$|numero.?op|^id$|unique.?id|fitid"),
+    ("value_date", r"valut(a|en)?(.?dat|$)|wertstell|value.?date|date.?(de.)?valeur|rentedatum"
+     r"|fecha.?valor|data.?(valuta|waluty)|^wert$"),
+    ("booking_date", r"buchung(s?tag|s?datum)?$|booking|posting|posted|transaction.?date|completed"
+     r"|date.?op|date.?(de.)?compta|^date|^datum|boek(ings)?datum|fecha|^data|^tag$|^day$"
+     r"|umsatzdatum|trans.*date|ksi.gowania"),
+    ("debit", r"^(soll|debits?|withdrawals?|paid.?out|money.?out|d.bit|cargo|addebit[oi]"
+     r"|uitgaven?|belastung|ausgang|lastschrift|debet|obci..enia)\b"),
+    ("credit", r"^(haben|credits?|deposits?|paid.?in|money.?in|cr.dit|abono|accredit[oi]"
+     r"|inkomsten|gutschrift|eingang|uznania)\b"),
+    ("amount", r"betrag|amount|montant|bedrag|importe|importo|kwota|valor|umsatz$|value$|^sum"
+     r"|somme|bel.p|^credit/debit|saldo.?mov"),
+    ("currency", r"w.{1,2}hrung|currency|devise|^valuta$|\bmunt|moneda|divisa|waluta|\bccy\b|^curr"
+     r"|^whg"),
+    ("counterparty_account", r"iban|account.?(no|number)|bank.?account|konto.?(nr|nummer)"
+     r"|rekening|cuenta|numer.?konta|num.ro.?de.?compte"),
+    ("payer_name", r"^(zahlungspflichtige|payer|debtor|ordering|sender|nadawca$|auftraggeber$)"),
+    ("counterparty_name", r"empf.{1,2}nger|auftraggeber|beg.{1,2}nstigter|zahlungs(beteiligter"
+     r"|pflichtige)|partner|payee|payer|counterparty|beneficiary|\bname|naam|\bnom\b|tiers"
+     r"|beneficiario|kontrahent|odbiorca|zahler|merchant"),
     ("remittance", r"verwendungszweck|buchungstext|zweck|text|label|libell|description|memo"
      r"|details?|omschrijving|mededeling|concepto|descri|causale|narrative|particulars|purpose"
-     r"|communication|remittance|payment.?ref|tytu|opis|notes?|comment|motif|information"),
-    ("transaction_code", r"gvc|code|mutatiesoort|gesch.ftsvorfall"),
+     r"|communication|remittance|payment.?ref|tytu|opis|notes?$|comment|motif|information"),
+    ("transaction_code", r"^(gvc|code|mutatiesoort|gesch.ftsvorfall|textschl|transaction.?code)"),
 )  # fmt: skip
 _PATTERNS = tuple((name, re.compile(p, re.IGNORECASE)) for name, p in _TITLES)
-_BALANCE_TITLE = re.compile(r"saldo|balance|solde|kontostand", re.IGNORECASE)
+_TITLE_CURRENCY = re.compile(r"\(([A-Z]{3}|€)\)")
 _INVERTED = re.compile(r"(invert|invers|revers)\w*[ _-]?sign", re.IGNORECASE)
 _CARD = re.compile(r"credit[ _-]?card|kredit[ _-]?karte|carte[ _-]?de[ _-]?cr", re.IGNORECASE)
 
@@ -113,6 +123,9 @@ def guess(rows: Iterable[list[str]], name: str = "") -> Profile | None:
         credit=found.get("credit"),
         currency=found.get("currency"),
         counterparty_name=found.get("counterparty_name"),
+        payer_name=found.get("payer_name"),
+        account=found.get("account"),
+        balance=found.get("balance"),
         counterparty_account=found.get("counterparty_account"),
         remittance=tuple(draft.texts),
         end_to_end_id=found.get("end_to_end_id"),
@@ -122,7 +135,13 @@ def guess(rows: Iterable[list[str]], name: str = "") -> Profile | None:
         original_amount=found.get("original_amount"),
         original_currency=found.get("original_currency"),
     )
+    title = draft.header[found["amount"]] if draft.header and "amount" in found else ""
+    named = _TITLE_CURRENCY.search(title)
+    signs = {a > 0 for t in amounts if (a := amount(t, sign))}
+    if "amount" in found and "direction" not in found and len(signs) == 1:
+        reasons.append("every amount has the same sign, so nothing proves which way money went")
     return Profile(
+        currency=None if named is None else named[1].replace("€", "EUR"),
         columns=columns,
         header=draft.header,
         decimal=sign,
@@ -140,34 +159,65 @@ def _from_titles(sample: list[list[str]]) -> _Draft | None:
         draft = _Draft(header=tuple(c.strip() for c in row), first=number + 1)
         found = draft.found
         for column, title in enumerate(draft.header):
-            if not title or len(title) > 60 or _BALANCE_TITLE.search(title):
+            if not title or len(title) > 60 or amount(title, ".") is not None:
                 continue
-            if any(c.isdigit() for c in title) and amount(title, ".") is not None:
-                continue
-            for key, pattern in _PATTERNS:
-                if pattern.search(title):
-                    if key == "remittance":
-                        draft.texts.append(column)
-                        break
-                    if key not in found:
-                        found[key] = column
-                        break
+            key = next((k for k, p in _PATTERNS if p.search(title) and k not in found), None)
+            if key == "remittance":
+                draft.texts.append(column)
+            elif key:
+                found[key] = column
+        body = sample[draft.first :]
+        _keep_money(found, body)
         has_date = "booking_date" in found or "value_date" in found
-        has_money = "amount" in found or "debit" in found or "credit" in found
-        if has_date and has_money:
-            _settle_direction(found, sample[draft.first :])
+        if has_date and ("amount" in found or "debit" in found or "credit" in found):
+            _find_direction(draft, body)
+            _find_own_account(draft, body)
             return draft
     return None
 
 
-def _settle_direction(found: dict[str, int], body: list[list[str]]) -> None:
-    """Keep a direction column only when its cells say credit and debit."""
-    column = found.get("direction")
-    if column is None:
+def _cells(body: list[list[str]], column: int) -> list[str]:
+    return [row[column].strip() for row in body if column < len(row) and row[column].strip()]
+
+
+def _keep_money(found: dict[str, int], body: list[list[str]]) -> None:
+    """Drop money columns whose cells are no amounts ("Debit" as a word, not a sum)."""
+    for key in ("amount", "debit", "credit"):
+        if key in found:
+            cells = _cells(body, found[key])
+            read = sum(amount(c, ".") is not None or amount(c, ",") is not None for c in cells)
+            if read * 2 < len(cells):
+                del found[key]
+
+
+def _find_direction(draft: _Draft, body: list[list[str]]) -> None:
+    """Find the column whose cells say credit or debit, whatever its title is.
+
+    Only where no amount has a sign of its own: that would outrank a word.
+    """
+    if "amount" not in draft.found:
         return
-    cells = {row[column].strip().lower() for row in body if column < len(row)} - {""}
-    if not cells or not cells <= (CREDIT_WORDS | DEBIT_WORDS):
-        del found["direction"]
+    if any("-" in c or c[:1] == "(" for c in _cells(body, draft.found["amount"])):
+        return
+    taken = set(draft.found.values())
+    best = 99
+    for column in range(len(draft.header)):
+        words = {c.lower() for c in _cells(body, column)}
+        longest = max(map(len, words), default=best)
+        if longest < best and column not in taken and words <= CREDIT_WORDS | DEBIT_WORDS:
+            draft.found["direction"], best = column, longest
+
+
+def _find_own_account(draft: _Draft, body: list[list[str]]) -> None:
+    """Take a bank-number column for our own account where all rows say the same."""
+    found = draft.found
+    column = found.get("counterparty_account")
+    if column is None or "account" in found or "iban" in draft.header[column].lower():
+        return
+    cells = _cells(body, column)
+    rows = sum(1 for row in body if sum(map(bool, row)) > 2)
+    if len(cells) > 1 and len(cells) == rows and len(set(cells)) == 1:
+        found["account"] = found.pop("counterparty_account")
 
 
 CREDIT_WORDS = frozenset(

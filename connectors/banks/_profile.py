@@ -11,7 +11,10 @@ class Columns:
     """Which column (from 0) holds what; None where the table has no such column.
 
     Either `amount` is signed (or signed by `direction`, whose cells say credit
-    or debit), or `debit` and `credit` stand apart, signed or not.
+    or debit), or `debit` and `credit` stand apart, signed or not. `payer_name`
+    is where payer and payee stand apart, and then `counterparty_name` is the
+    payee. `balance` is the running balance: not read, but it proves the rows.
+    `account` is our own.
     """
 
     booking_date: int
@@ -22,6 +25,7 @@ class Columns:
     credit: int | None = None
     currency: int | None = None
     counterparty_name: int | None = None
+    payer_name: int | None = None
     counterparty_account: int | None = None
     remittance: tuple[int, ...] = ()
     end_to_end_id: int | None = None
@@ -31,6 +35,7 @@ class Columns:
     original_amount: int | None = None
     original_currency: int | None = None
     account: int | None = None
+    balance: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

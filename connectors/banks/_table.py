@@ -52,6 +52,8 @@ def read_table(
         draft.problem("profile_guessed", "; ".join(profile.reasons))
     started = not profile.header
     ambiguous = 0
+    running = _RunningBalance()
+    balance = profile.columns.balance
     for number, row in enumerate(rows, start=1):
         if not any(cell.strip() for cell in row):
             continue
@@ -64,6 +66,7 @@ def read_table(
             continue
         if entry.booking_date is None and days(row[profile.columns.booking_date]):
             ambiguous += 1
+        running.take(entry.amount.amount, amount(_cell(row, balance), profile.decimal))
         draft.add(entry)
         yield entry
     if ambiguous:
@@ -71,9 +74,39 @@ def read_table(
             "ambiguous_date",
             f"{ambiguous} dates can be read day first or month first; the profile must say which",
         )
+    if running.broken:
+        draft.problem(
+            "statement_unbalanced",
+            f"The running balance does not follow the amounts at {running.broken} entries",
+        )
     if not started:
         draft.problem("profile_unknown", "The profile's header row is not in the file")
     yield draft.close()
+
+
+class _RunningBalance:
+    """Checks each balance against the one before, for rows in either order of time."""
+
+    __slots__ = ("_after", "_before", "_last")
+
+    def __init__(self) -> None:
+        self._last: tuple[Decimal, Decimal] | None = None
+        self._before = self._after = 0
+
+    def take(self, money: Decimal, balance: Decimal | None) -> None:
+        if balance is None:
+            self._last = None
+            return
+        if self._last is not None:
+            earlier_money, earlier = self._last
+            self._after += earlier + money != balance
+            self._before += balance + earlier_money != earlier
+        self._last = money, balance
+
+    @property
+    def broken(self) -> int:
+        """Return at how many entries the better of the two orders fails."""
+        return min(self._before, self._after)
 
 
 def _cell(row: list[str], column: int | None) -> str:
@@ -86,6 +119,8 @@ def _cell(row: list[str], column: int | None) -> str:
 def _entry(row: list[str], profile: Profile, draft: Draft) -> BankTransaction | None:
     """Read one row; None when it has no date or no amount."""
     columns = profile.columns
+    if not draft.account and (own := _cell(row, columns.account)):
+        draft.account = iban(own) or own
     booked_text = _cell(row, columns.booking_date)
     valued_text = _cell(row, columns.value_date)
     if not (days(booked_text) or days(valued_text)):
@@ -109,7 +144,11 @@ def _entry(row: list[str], profile: Profile, draft: Draft) -> BankTransaction | 
         booking_date=day(booked_text, profile.date_order),
         value_date=day(valued_text, profile.date_order) if valued_text else None,
         amount=Money(signed, currency),
-        counterparty_name=_cell(row, columns.counterparty_name) or None,
+        counterparty_name=(
+            (signed > 0 and _cell(row, columns.payer_name))
+            or _cell(row, columns.counterparty_name)
+            or None
+        ),
         counterparty_account=iban(account) or account or None,
         remittance=" ".join(texts),
         end_to_end_id=None if end_to_end.upper() in {"", "NOTPROVIDED", "NONREF"} else end_to_end,
@@ -130,8 +169,8 @@ def _signed(row: list[str], profile: Profile) -> Decimal | None:
         word = _cell(row, columns.direction).lower()
         if word in DEBIT_WORDS:
             number = -abs(number)
-        elif word in CREDIT_WORDS:
-            number = abs(number)
+        elif word in CREDIT_WORDS and number < 0:
+            return None  # word and sign contradict each other
     else:
         debit = amount(_cell(row, columns.debit), sign)
         credit = amount(_cell(row, columns.credit), sign)
