@@ -213,10 +213,9 @@ def _output(path: Path | None) -> Iterator[IO[str]]:
 
 
 def _extract(given: argparse.Namespace) -> int:
-    from extractors.reading import ReadOptions
-
     from app.extraction import extraction_lines
     from app.show import progress_bar
+    from extractors.reading import ReadOptions
 
     _must_exist(given.paths)
     options = ReadOptions(use_einvoice=not given.no_einvoice)

@@ -15,7 +15,6 @@ from app.isolation import Isolated
 from app.settings import Settings
 from app.tables import connect, meta
 
-
 #: What isolated processes need, imported once by the fork server they come from.
 PRELOADED = ("extractors.reading", "extractors.containers", "app.statement_files")
 

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from app.codec import dump, plain, unplain
+from app.codec import dump_posting, plain, unplain
 from app.office import Office
 from app.tables import cursors, documents, fields, findings, postings
 from records.documents import Document, Field
@@ -180,7 +180,7 @@ def write_posting(tx: Connection, office: Office, wanted: Iterable[Posting]) -> 
             "target": item.target,
             "kind": item.kind,
             "subject": item.subject,
-            "data": dump(item),
+            "data": dump_posting(item),
             "written_at": now,
             "state": "waiting",
         }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from datetime import date as Day  # a field called `date` hides the type's own name
 from decimal import Decimal
 
 from records.findings import Finding
@@ -160,7 +161,7 @@ class CardSettlement:
 
     id: str
     processor: str
-    date: date
+    date: Day
     gross: Decimal
     fee: Decimal
     net: Decimal
@@ -173,7 +174,7 @@ class PayrollRun:
     """One payroll batch."""
 
     id: str
-    date: date
+    date: Day
     batch_id: str
     count: int
     total: Decimal
@@ -184,6 +185,6 @@ class PayrollRun:
 class FxRate:
     """A mid rate: one unit of `currency` in EUR on `date`."""
 
-    date: date
+    date: Day
     currency: str
     eur_per_unit: Decimal

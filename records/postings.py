@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from datetime import date as Day  # a field called `date` hides the type's own name
 from decimal import Decimal
 
 #: What a cell or column may hold; text is never a formula.
@@ -45,7 +46,7 @@ class Posting:
     kind: str
     subject: str
     currency: str | None = None
-    date: date | None = None
+    date: Day | None = None
     lines: tuple[PostingLine, ...] = ()
     rows: tuple[Row, ...] = ()
     attributes: Mapping[str, Value] = field(default_factory=dict)

@@ -71,6 +71,13 @@ class MailSender(Protocol):
         """Send one RFC 5322 message; return a reference. Unavailable, Rejected or Unclear."""
         ...
 
+    def find(self, message_id: str) -> str | None:
+        """Return the reference of a message sent before, or None when it surely was not.
+
+        Raises Unclear when this way out cannot tell (SMTP keeps no record).
+        """
+        ...
+
     def check(self) -> str:
         """Try the connection; return one line that says what was found, or raise."""
         ...

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from datetime import date as Day  # a field called `date` hides the type's own name
 from decimal import Decimal
 
 
@@ -44,7 +45,7 @@ class ReceiptLine:
     """Goods received against one order line."""
 
     receipt_id: str
-    date: date
+    date: Day
     order_id: str
     order_line: int
     quantity: Decimal

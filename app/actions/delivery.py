@@ -12,11 +12,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import select, update
 
 from app.actions.opening import poster as open_poster
 from app.audit import Entry, record
-from app.codec import load
+from app.codec import load_posting
 from app.office import Office
 from app.store import note, set_state
 from app.tables import documents, postings
@@ -44,7 +44,7 @@ def deliver(office: Office, target: str) -> int:
     return count
 
 
-def _take(office: Office, target: str) -> Sequence[Row[Any]]:
+def _take(office: Office, target: str) -> Sequence[Any]:
     """Mark the next postings as being sent; those a crash left so come first."""
     with office.database.begin() as tx:
         batch = tx.execute(
@@ -59,7 +59,7 @@ def _take(office: Office, target: str) -> Sequence[Row[Any]]:
 
 
 def _deliver(
-    office: Office, poster: Poster, target: str, batch: Sequence[Row[Any]]
+    office: Office, poster: Poster, target: str, batch: Sequence[Any]
 ) -> int:
     done: dict[str, str] = {}
     unclear: dict[str, str] = {}
@@ -73,7 +73,7 @@ def _deliver(
             except Unclear as failure:
                 unclear[row.key] = str(failure)
                 continue
-        fresh.append(load(Posting, row.data))
+        fresh.append(load_posting(row.data))
     rejected: dict[str, str] = {}
     if fresh:
         _write(poster, fresh, done, rejected, unclear)
@@ -104,7 +104,7 @@ def _write(
 def _settle(
     office: Office,
     target: str,
-    batch: Sequence[Row[Any]],
+    batch: Sequence[Any],
     done: dict[str, str],
     rejected: dict[str, str],
     unclear: dict[str, str],

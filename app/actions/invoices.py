@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
+from email.utils import parseaddr
 from typing import Any
 
-from extractors.reading import ReadOptions, read
 from sqlalchemy import Connection, Row, select, update
 
 from app.audit import Entry, record
@@ -32,9 +32,10 @@ from app.store import (
     write_posting,
 )
 from app.tables import approvals, documents, invoices, messages, order_allocations
+from extractors.reading import ReadOptions, read
 from matching.checks import check_invoice
 from matching.duplicates import EarlierInvoice
-from matching.policy import Hold, Join, Post, Verdict
+from matching.policy import Hold, Join, Post, Verdict, decide
 from matching.purchases import PurchaseBooks, match_invoice
 from matching.purchases.books import as_earlier
 from matching.vendors import VendorDirectory
@@ -401,6 +402,8 @@ def _write_exceptions(
     number = kept.scalar()
     subject = f"{row.kind.replace('_', ' ')} {number or row.name or document_id[:12]}"
     found = open_findings(tx, "document", document_id)
+    if not any(f.blocks for f in found):
+        return
     posting = exception_posting(target, document_id, revision, subject, found, row.origin)
     write_posting(tx, office, [posting])
 

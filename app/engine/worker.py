@@ -136,7 +136,8 @@ class Engine:
         again after the next start.
         """
         finished = self._activity.close(grace_seconds)
-        DBOS.destroy(destroy_registry=True)
+        if self._backlog:
+            DBOS.destroy(destroy_registry=True)
         if self._liveness:
             self._liveness.stop()
         if self._backlog:
