@@ -35,6 +35,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.reduction import DupFd
 from pathlib import Path
@@ -197,6 +198,7 @@ class _Worker:
             args=(theirs, _Inherited(self._complaints.fileno()), os.getpid(), function, limits),
             daemon=True,
         )
+        _start_server()
         self._process.start()
         theirs.close()
 
@@ -264,6 +266,20 @@ class _Worker:
         self._process.join(5)
         self._process.close()
         self._complaints.close()
+
+
+def _start_server() -> None:
+    """Start the fork server, unless it runs, deaf to SIGTERM, and so are its children.
+
+    Who stops the service often tells every process of it to end; a child that
+    obeyed would make its document look like one that crashes its reader.
+    """
+    resource_tracker.ensure_running()  # would unblock the signal on its way
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _kill_group(leader: int) -> None:

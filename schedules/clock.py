@@ -60,6 +60,9 @@ class Clock:
         self._lock = threading.Lock()
         now = clock()
         self._done = {schedule: ledger.last_slot(schedule.bot) or now for schedule in schedules}
+        #: When the schedules were last looked at.
+        self.ticked = now
+        logging.getLogger("apscheduler").setLevel(logging.WARNING)
         self._alarm = BackgroundScheduler(
             timezone=UTC, executors={"default": ThreadPoolExecutor(1)}
         )
@@ -79,7 +82,8 @@ class Clock:
 
     def stop(self) -> None:
         """Fire no more."""
-        self._alarm.shutdown(wait=True)
+        if self._alarm.running:
+            self._alarm.shutdown(wait=True)
 
     def tick(self) -> None:
         """Hand in whatever is due now. What fails is still due at the next tick."""
@@ -90,6 +94,7 @@ class Clock:
                     self._fire(schedule, now)
                 except Exception:
                     log.exception("could not start %s; trying again", schedule.bot)
+            self.ticked = now
 
     def _fire(self, schedule: Schedule, now: datetime) -> None:
         for slot in schedule.due(self._done[schedule], now):

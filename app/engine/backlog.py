@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -73,6 +74,7 @@ class Backlog:
         For SQLite that is a file of its own (`nightclerk-engine.db` beside
         `nightclerk.db`), for PostgreSQL a schema of the same database.
         """
+        _hush()
         self.url = engine_url(database_url)
         self.database = _open(self.url)
         try:
@@ -239,6 +241,20 @@ class Backlog:
             load_output=load_error or limit is not None,
             completed_before=completed_before,
         )
+
+
+def _hush() -> None:
+    """Send the library's own messages through the program's log, and only what matters."""
+    theirs = logging.getLogger("dbos")
+    theirs.setLevel(logging.WARNING)
+    if not theirs.handlers:  # with none it would put up one of its own
+        theirs.addHandler(logging.NullHandler())
+        theirs.addFilter(_is_news)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Drop what the engine itself says better."""
+    return not record.getMessage().startswith("Exception encountered in background workflow")
 
 
 def engine_url(database_url: str) -> str:

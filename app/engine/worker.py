@@ -103,7 +103,6 @@ class Engine:
             raise
 
     def _launch(self) -> None:
-        _hush()
         self._backlog = backlog = Backlog(self._url)
         if self._lock is None:
             self._liveness = Liveness(
@@ -184,8 +183,10 @@ class Engine:
         def run(bot: str) -> None:
             with _reported():
                 flow = self._flow(bot, waits=True)
+                log.info("%s begins", DBOS.workflow_id)
                 flow.checkpoint("take_up", lambda: self.backlog.take_up(bot))
                 flow.bot.run(flow)
+                log.info("%s is done", DBOS.workflow_id)
 
         return run
 
@@ -261,7 +262,10 @@ class _Durable:
         try:
             return DBOS.run_step({"name": name}, attempt)
         except Exception as error:
-            raise as_failure(error) from error
+            failure = as_failure(error)
+            if failure is error:
+                raise
+            raise failure from error
 
     def _insist(self, work: Callable[[], T]) -> T:
         for pause in self._pauses:
@@ -323,16 +327,3 @@ def _reported() -> Iterator[None]:
     except Exception:
         log.exception("%s failed", DBOS.workflow_id)
         raise
-
-
-def _hush() -> None:
-    """Send the library's own messages through the program's log instead of to the terminal."""
-    theirs = logging.getLogger("dbos")
-    if not theirs.handlers:
-        theirs.addHandler(logging.NullHandler())
-        theirs.addFilter(_is_news)
-
-
-def _is_news(record: logging.LogRecord) -> bool:
-    """Drop what `_reported` has said already."""
-    return not record.getMessage().startswith("Exception encountered in background workflow")

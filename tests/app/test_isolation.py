@@ -189,3 +189,7 @@ def test_a_batch_reads_only_a_little_ahead(isolated: Isolated) -> None:
     assert isinstance(results, Iterator)
     results.close()  # type: ignore[attr-defined]
     assert isolated.run(work.same, "a slot is free again") == "a slot is free again"
+
+
+def test_a_stop_signal_to_all_processes_spares_the_work(isolated: Isolated) -> None:
+    assert isolated.run(work.signal_everyone) == "still here"
