@@ -40,9 +40,10 @@ def codes_in(picture: Picture, left: float = 0.0, top: float = 0.0) -> list[Code
     """Find the QR codes and Code 128 bars of a picture whose corner is at (left, top)."""
     import zxingcpp
 
-    grey = picture.pixels.mean(axis=2).astype("uint8")
+    # Codes are black on white: any one channel shows them.
     found: Sequence[Any] = zxingcpp.read_barcodes(
-        grey, formats=zxingcpp.BarcodeFormat.QRCode | zxingcpp.BarcodeFormat.Code128
+        picture.pixels[:, :, 1].copy(),
+        formats=(zxingcpp.BarcodeFormat.QRCode, zxingcpp.BarcodeFormat.Code128),
     )
     x = picture.width / picture.pixels.shape[1]
     y = picture.height / picture.pixels.shape[0]
