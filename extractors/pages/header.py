@@ -435,8 +435,17 @@ def _beside_titles(sheet: Sheet) -> Iterator[DateCandidate]:
                     }
                     if not between & ((DATES | REFERENCES) - {"issue_date", "invoice_number"}):
                         high = row.page == sheet.numbers[0] and row.top < 0.62 * sheet.height
+                        # `Invoice no. 42 of 1 May`: the number makes the row the title.
+                        numbered = any(
+                            m.last > match.first and m.first < after[0].first
+                            for m in row.labels
+                            if any(s.concept == "invoice_number" for s in m.senses)
+                        )
                         yield DateCandidate(
-                            row, after[0], 0.82 if high else 0.55, row.words(match.first, match.last)
+                            row,
+                            after[0],
+                            (0.92 if numbered else 0.82) if high else 0.55,
+                            row.words(match.first, match.last),
                         )
 
 

@@ -177,8 +177,8 @@ def find_parties(sheet: Sheet, taken: frozenset[int], vats: Sequence[Identifier]
     domains = _domains(sheet)
     sender = _sender_line(sheet, taken)
     names = list(_names(sheet, blocks, headings, sender, taken))
-    seller = _best(names, "seller", domains, vats, None)
-    buyer = _best(names, "buyer", domains, vats, seller)
+    seller = _best(names, "seller", domains, None, sheet)
+    buyer = _best(names, "buyer", domains, seller, sheet)
     seller_vat, buyer_vat = _vat_owners(vats, headings, sheet, seller, buyer)
     return Parties(
         seller=seller,
@@ -194,6 +194,7 @@ def find_parties(sheet: Sheet, taken: frozenset[int], vats: Sequence[Identifier]
 
 
 def _blocks(sheet: Sheet, taken: frozenset[int]) -> list[Block]:
+    """Stack phrases under each other that share an edge or their middle."""
     done: list[Block] = []
     open_: list[Block] = []
     for row in sheet.rows:
@@ -202,27 +203,15 @@ def _blocks(sheet: Sheet, taken: frozenset[int]) -> list[Block]:
         still: list[Block] = []
         for block in open_:
             end = block.parts[-1].row
-            if end.page == row.page and row.top - end.bottom < 0.75 * max(row.height, end.height):
-                still.append(block)
-            else:
-                done.append(block)
+            near = end.page == row.page and row.top - end.bottom < 1.5 * max(row.height, end.height)
+            (still if near else done).append(block)
         open_ = still
         for first, last in row.phrases():
             part = Part(row, first, last, row.words(first, last))
-            x0, x1 = row.tokens[first].x0, row.tokens[last - 1].x1
             home, least = None, 4.0
             for block in open_:
-                end_part = block.parts[-1]
-                if end_part.row is row:
-                    continue
-                left = end_part.row.tokens[end_part.first].x0
-                right = end_part.row.tokens[end_part.last - 1].x1
+                off = _misfit(block.parts[-1], part)
                 # Left edges first; right-aligned and centred lines must fit better.
-                off = min(
-                    abs(left - x0),
-                    1 + abs(right - x1),
-                    2 + abs((left + right) - (x0 + x1)) / 2,
-                )
                 if off < least:
                     home, least = block, off
             if home is None:
@@ -230,6 +219,18 @@ def _blocks(sheet: Sheet, taken: frozenset[int]) -> list[Block]:
             else:
                 home.parts.append(part)
     return done + open_
+
+
+def _misfit(above: Part, part: Part) -> float:
+    """Measure in points how badly a phrase stands under another; infinite when it does not."""
+    one, other = above.row.tokens[above.first], part.row.tokens[part.first]
+    height, below = one.bottom - one.top, other.bottom - other.top
+    gap = other.top - one.bottom
+    if above.row is part.row or gap > 0.75 * min(height, below) or below > 1.5 * height:
+        return float("inf")
+    left, x0 = one.x0, other.x0
+    right, x1 = above.row.tokens[above.last - 1].x1, part.row.tokens[part.last - 1].x1
+    return min(abs(left - x0), 1 + abs(right - x1), 2 + abs((left + right) - (x0 + x1)) / 2)
 
 
 def _has_postal(text: str) -> bool:
@@ -380,9 +381,10 @@ def _under_headings(sheet: Sheet, headings: Sequence[_Heading]) -> Iterator[_Nam
             text = _clean(other.words(*hit))
             if not text or _SALUTATION.fullmatch(text):
                 continue
+            # Numbers of the party may stand between heading and name.
             if _labelled(other, *hit):
-                break
-            if not _is_name(text):
+                continue
+            if not _is_name(text) or _STREET.fullmatch(text):
                 continue
             weight = 0.95 if len(row.tokens) - heading.first < 8 else 0.8
             why = f"under '{row.words(heading.first, heading.last)}'"
@@ -474,7 +476,7 @@ def _from_block(
             "seller",
             part,
             text,
-            0.5 + 0.15 * legal + 0.1 * min(contact, 2),
+            0.4 + 0.25 * legal + 0.1 * min(contact, 2),
             "heads an address with contact details",
         )
     else:
@@ -593,12 +595,24 @@ def _labelled(row: Row, first: int, last: int) -> bool:
     return False
 
 
+_PREFIX = re.compile(
+    r"(?:name|firma|company|raison sociale|nom|nazwa|naam|nombre|nome)\s*:\s*"
+    r"|(?:dhr|mevr|mw|mr|mrs|ms|mme|sr|sra|sig|sig\.ra|spett\.le|spett)\.?\s+(?=\S)"
+    r"|(?:attn|t\.?a\.?v|z\.?\s?hd|att)\.?\s*:?\s+(?=\S)",
+    re.IGNORECASE,
+)
+
+
 def _clean(text: str) -> str:
-    text = text.strip(" ,;:|-–•·*#")
-    text = re.sub(
-        r"^(?:name|firma|company|raison sociale|nom|nazwa)\s*:\s*", "", text, flags=re.IGNORECASE
-    )
-    return text.strip()
+    """Take a name out of its line: no salutation, no initials of a logo before it."""
+    text = _PREFIX.sub("", text.strip(" ,;:|-–•·*#"), count=1).strip()
+    head, _, rest = text.partition(" ")
+    if rest and head.isupper() and 1 < len(head) <= 3 and not _LEGAL.fullmatch(head):
+        words = [w for w in map(fold, rest.split()) if w]
+        initials = "".join(w[0] for w in words)
+        if words and (words[0].startswith(fold(head)) or initials.startswith(fold(head))):
+            return rest
+    return text
 
 
 def _is_name(text: str) -> bool:
@@ -643,8 +657,8 @@ def _best(
     names: Sequence[_Name],
     role: str,
     domains: Sequence[str],
-    vats: Sequence[Identifier],
     other: Named | None,
+    sheet: Sheet,
 ) -> Named | None:
     scores: dict[str, float] = {}
     first: dict[str, _Name] = {}
@@ -677,10 +691,31 @@ def _best(
     key, score = ranked[0]
     rival = ranked[1][1] if len(ranked) > 1 else 0.0
     name = first[key]
+    if role == "buyer" and len(ranked) == 1 and other is not None:
+        score += 0.15
     sure = min(0.98, score) if score - rival > 0.1 else min(0.7, score)
     if name.score >= 0.9:
         sure = max(sure, 0.9)
-    return Named(name.part, name.text, sure, name.why)
+    return Named(name.part, _whole_name(name, sheet), sure, name.why)
+
+
+def _whole_name(name: _Name, sheet: Sheet) -> str:
+    """Join a name that is broken over two lines before its legal form."""
+    text, row = name.text, name.part.row
+    if _LEGAL.search(text):
+        return text
+    x0 = row.tokens[name.part.first].x0
+    for other in sheet.below(row, 2):
+        if other.top - row.bottom > row.height:
+            break
+        for first, last in other.phrases():
+            more = other.words(first, last).strip(" ,")
+            form = _LEGAL.search(more)
+            ends = form is not None and form.end() >= len(more) - 1
+            short = len(more.split()) <= 4 and not any(map(str.isdigit, more))
+            if abs(other.tokens[first].x0 - x0) < 4 and ends and short:
+                return f"{text} {more}"
+    return text
 
 
 def _initials(text: str) -> str:

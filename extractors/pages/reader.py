@@ -22,6 +22,8 @@ from records.vocabulary import FIELDS
 TEXT_LIMIT = 60_000
 #: Below this a core value is held for a person.
 SURE = 0.7
+#: Below this a party is rather left out than named wrongly.
+NAMED = 0.6
 
 _POSTABLE = frozenset(
     {Kind.INVOICE, Kind.CREDIT_NOTE, Kind.CORRECTED_INVOICE, Kind.SELF_BILLED_INVOICE}
@@ -697,7 +699,7 @@ class _Reader:
             ("seller", people.seller, people.seller_address, people.seller_vat),
             ("buyer", people.buyer, people.buyer_address, people.buyer_vat),
         ):
-            if named is not None and named.score >= 0.55:
+            if named is not None and named.score >= NAMED:
                 part = named.part
                 self.fields.append(
                     self._field(

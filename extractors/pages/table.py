@@ -89,8 +89,6 @@ NO_TABLE = Table((), frozenset(), ())
 def read_table(sheet: Sheet, style: Style) -> Table:
     """Read the invoice lines under every heading row of the document."""
     headings = list(_headings(sheet))
-    if not headings:
-        return NO_TABLE
     items: list[Item] = []
     taken: set[int] = set()
     columns: tuple[Column, ...] = ()
@@ -104,7 +102,45 @@ def read_table(sheet: Sheet, style: Style) -> Table:
             taken |= rows
     items = _without_carry(items, style)
     _prove_columns(items, style)
+    if not items:
+        return _unheaded(sheet, style, frozenset(taken))
     return Table(tuple(items), frozenset(taken), columns)
+
+
+def _unheaded(sheet: Sheet, style: Style, taken: frozenset[int]) -> Table:
+    """Read lines without any heading: amounts in one column that add up to the total under them.
+
+    Only the sum tells them from other text, so without it there are none.
+    """
+    column: list[tuple[Row, Figure]] = []
+    for row in sheet.rows:
+        money = [f for f in row.figures if f.is_money]
+        if not money or row.index in taken:
+            continue
+        last = money[-1]
+        if column and (row.page != column[-1][0].page or abs(last.x1 - column[-1][1].x1) > 4):
+            column = []
+        if column and _row_kind(row, ()) == "stop":
+            total, amounts = last.read(style), [f.read(style) for _, f in column]
+            # The sum may begin below rows that belong to something else.
+            for start in range(len(column)):
+                if sum(amounts[start:], Decimal(0)) == total and total:
+                    return _plain_items(column[start:])
+            column = []
+        elif _row_kind(row, ()) == "body" and last.last == len(row.tokens):
+            column.append((row, last))
+    return Table((), taken, ())
+
+
+def _plain_items(column: Sequence[tuple[Row, Figure]]) -> Table:
+    items = []
+    for row, figure in column:
+        if figure.first == 0:
+            return NO_TABLE
+        cell = Cell(row, figure.first, figure.last, figure.text, figure)
+        text = Cell(row, 0, figure.first, row.words(0, figure.first))
+        items.append(Item(row, {"net_amount": cell}, [text]))
+    return Table(tuple(items), frozenset(row.index for row, _ in column), ())
 
 
 def _until(sheet: Sheet, heading: int, following: int | None) -> int:
@@ -241,7 +277,12 @@ def _heads(row: Row, words: Lexicon) -> Iterator[_Head]:
                     break
                 last += 1
         elif match:
+            # `Total c/`: the rest of the phrase belongs to the heading it follows.
             last = match.last
+            while last < len(row.tokens) and joined[last] and last not in found:
+                if row.tokens[last].text.startswith("("):
+                    break
+                last += 1
         else:
             last = at + 1
             while last < len(row.tokens) and joined[last] and last not in found:

@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 from extractors.pages.figures import Figure, Style
 from extractors.pages.layout import Row, Sheet
-from records.money import round_half_up
 
 CENT = Decimal("0.01")
 _AMOUNTS = frozenset(
@@ -560,3 +559,28 @@ def _settle_adjustments(totals: Totals, found: list[Occurrence], sums: Sums) -> 
                             totals, why, lines_total=occurrence, allowance_total=a, charge_total=c
                         )
                         return
+    _settle_unnamed(totals, found, starts)
+
+
+def _settle_unnamed(
+    totals: Totals,
+    found: list[Occurrence],
+    starts: Sequence[tuple[Decimal, Occurrence | None]],
+) -> None:
+    """Take an amount with an unknown label for the step from lines total to net total."""
+    goal = totals.chosen.get("net_total")
+    if goal is None:
+        return
+    for start, occurrence in starts:
+        step = goal.value - start
+        if not step or occurrence is None or not 0 < goal.row.index - occurrence.row.index <= 4:
+            continue
+        for item in found:
+            between = occurrence.row.index < item.row.index < goal.row.index
+            if between and item.figure.is_money and abs(item.value) == abs(step):
+                why = "leads from the sum of the lines to the net total"
+                if step < 0:
+                    _prove(totals, why, lines_total=occurrence, allowance_total=item)
+                else:
+                    _prove(totals, why, lines_total=occurrence, charge_total=item)
+                return
