@@ -163,9 +163,9 @@ def _lines(invoice: Invoice, where: str, policy: Policy) -> Iterable[Finding]:
             continue
         base = line.price_base_quantity or Decimal(1)
         wanted = line.quantity * line.unit_price / base
-        # Half a unit of the last printed decimal of the price, over the quantity.
+        # Prices are rounded for print: half a unit of the last decimal, cents at least.
         exponent = line.unit_price.as_tuple().exponent
-        places = -exponent if isinstance(exponent, int) else 2
+        places = max(-exponent, 2) if isinstance(exponent, int) else 2
         slack = abs(line.quantity / base) * Decimal(5).scaleb(-places - 1)
         difference = line.net_amount - wanted
         if abs(difference) <= policy.rounding + slack:

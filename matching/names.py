@@ -70,6 +70,7 @@ _LEGAL_PHRASES = tuple(
         "sp z o o",
         "spol s r o",
         "ges m b h",
+        "g m b h",
         "s a r l",
         "s a s",
         "s p a",

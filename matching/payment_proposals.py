@@ -1,0 +1,227 @@
+"""What to pay in the next run: due items, discounts worth taking, credit notes netted.
+
+A proposal is never a payment: a person releases it. Money goes to the account
+on file, whatever an invoice prints.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+
+from matching.vendors import VendorDirectory, VendorGroup
+from records.banking import OpenItem
+from records.findings import Finding, finding
+from records.money import Money, digits_of, round_half_up
+
+_ZERO = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentRules:
+    """When the office pays.
+
+    `interest_percent` is what its money costs a year: a discount is worth
+    taking when it earns more than that. `transfer_days` is how long before a
+    date money must leave to arrive in time. `smallest` is the least amount
+    worth a transfer, in the payment's currency.
+    """
+
+    interest_percent: Decimal = Decimal("8")
+    transfer_days: int = 1
+    smallest: Decimal = Decimal("1.00")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProposedItem:
+    """One item of a payment; `amount` as paid: positive, credit notes negative.
+
+    `discount` is what is kept back by right; `reason` says why now.
+    """
+
+    item_id: str
+    number: str | None
+    amount: Money
+    discount: Money
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentProposal:
+    """One transfer to one vendor in one currency."""
+
+    vendor_id: str
+    payee: str
+    iban: str
+    bic: str | None
+    amount: Money
+    execution_date: date
+    items: tuple[ProposedItem, ...]
+
+
+def propose_payments(
+    items: Iterable[OpenItem],
+    vendors: VendorDirectory,
+    *,
+    on: date,
+    next_run: date,
+    rules: PaymentRules | None = None,
+) -> tuple[tuple[PaymentProposal, ...], tuple[Finding, ...]]:
+    """Propose transfers for the run of `on`, when the next one is on `next_run`.
+
+    `items` are payables as they stand open: negative what we owe, credit notes
+    positive; held ones are left out by the caller. An item is taken when it
+    falls due, or its discount lapses, before the next run could pay it. Credit
+    notes reduce a payment, the oldest first, but never turn it around. What
+    vendors collect themselves is left to them. Findings name what should be
+    paid and cannot.
+    """
+    terms = rules or PaymentRules()
+    by_payee: dict[tuple[str, str], list[OpenItem]] = defaultdict(list)
+    problems: list[Finding] = []
+    for item in items:
+        if item.pays_by == "dd" or _open(item) == 0 or not item.kind.startswith("ap_"):
+            continue
+        group = vendors.group_of(item.party_id) if item.party_id else None
+        if group is None:
+            problems.append(
+                finding("unknown_vendor", where=f"open item {item.id}", actual=item.party_name)
+            )
+            continue
+        by_payee[group.id, item.gross.currency].append(item)
+    proposals: list[PaymentProposal] = []
+    for (group_id, _), owed in by_payee.items():
+        group = vendors.group_of(group_id)
+        assert group is not None
+        chosen = _chosen(owed, on, next_run, terms)
+        if not chosen:
+            continue
+        problem = _unpayable(group)
+        if problem is not None:
+            problems.append(problem)
+            continue
+        proposal = _proposal(group, chosen, on, terms)
+        if proposal is not None:
+            proposals.append(proposal)
+    return tuple(proposals), tuple(problems)
+
+
+def retained(item: OpenItem, amount: Decimal, until: date) -> tuple[OpenItem, OpenItem]:
+    """Split an item into what is due as agreed and what is kept back until a later day.
+
+    Retention is a residual of the same invoice with its own due date, not a
+    short payment. `amount` is positive. The retained part earns no discount.
+    Raises ValueError when more would be retained than is open.
+    """
+    sign = 1 if _open(item) > 0 else -1
+    if amount <= 0 or amount > abs(_open(item)):
+        raise ValueError(f"cannot retain {amount} of {abs(_open(item))}")
+    currency = item.gross.currency
+    now = dataclasses.replace(item, open=Money(_open(item) - sign * amount, currency))
+    later = dataclasses.replace(
+        item,
+        id=f"{item.id}/retention",
+        open=Money(sign * amount, currency),
+        due_date=until,
+        skonto_percent=None,
+        skonto_until=None,
+    )
+    return now, later
+
+
+def discount_rate(percent: Decimal, days_early: int) -> Decimal:
+    """Return what a discount earns a year, in per cent, for paying `days_early` days sooner.
+
+    2 % for paying 20 days early earns 2/98 in 20 days: 37.2 % a year. Paying no
+    earlier than due costs nothing, so the rate has no upper end there.
+    """
+    if percent >= 100 or days_early <= 0:
+        return Decimal("Infinity")
+    return percent / (100 - percent) * 365 / days_early * 100
+
+
+def _open(item: OpenItem) -> Decimal:
+    return item.gross.amount if item.open is None else item.open.amount
+
+
+def _chosen(
+    owed: Sequence[OpenItem], on: date, next_run: date, rules: PaymentRules
+) -> list[ProposedItem]:
+    """Pick what must go now, then the credit notes that fit into it."""
+    arrival = on + timedelta(days=rules.transfer_days)
+    too_late = next_run + timedelta(days=rules.transfer_days)
+    picked: list[ProposedItem] = []
+    for item in sorted(owed, key=lambda x: (x.due_date or date.min, x.id)):
+        if _open(item) > 0:
+            continue
+        lapses = item.skonto_until
+        discount = _discount(item) if lapses and lapses >= arrival else _ZERO
+        deadline, reason = item.due_date, "due at once"
+        if deadline:
+            reason = f"due {deadline.isoformat()}"
+        if discount and lapses:
+            early = (deadline - lapses).days if deadline else 0
+            if discount_rate(item.skonto_percent or _ZERO, early) > rules.interest_percent:
+                deadline = min(deadline, lapses) if deadline else lapses
+                reason = f"discount until {lapses.isoformat()}"
+        if deadline is None or deadline < too_late:
+            picked.append(_item(item, discount, reason))
+    total = sum((p.amount.amount for p in picked), _ZERO)
+    credits = sorted(
+        (x for x in owed if _open(x) > 0), key=lambda x: (x.issue_date or date.min, x.id)
+    )
+    for credit in credits:
+        if _open(credit) < total:
+            picked.append(_item(credit, _ZERO, "credit note netted"))
+            total -= _open(credit)
+    return picked
+
+
+def _discount(item: OpenItem) -> Decimal:
+    """Return the discount on what is open, without sign; none on a part already paid."""
+    if not item.skonto_percent or _open(item) != item.gross.amount:
+        return _ZERO
+    amount = abs(item.gross.amount) * item.skonto_percent / 100
+    return round_half_up(amount, digits_of(item.gross.currency))
+
+
+def _item(item: OpenItem, discount: Decimal, reason: str) -> ProposedItem:
+    currency = item.gross.currency
+    return ProposedItem(
+        item_id=item.id,
+        number=item.number,
+        amount=Money(-_open(item) - discount, currency),
+        discount=Money(discount, currency),
+        reason=reason,
+    )
+
+
+def _unpayable(group: VendorGroup) -> Finding | None:
+    where = f"vendor {group.id}"
+    if any(member.blocked for member in group.members):
+        return finding("blocked_vendor", where=where, actual=group.main.name)
+    if not group.ibans:
+        return finding("missing_field", where=where, expected="an account on file")
+    return None
+
+
+def _proposal(
+    group: VendorGroup, chosen: Sequence[ProposedItem], on: date, rules: PaymentRules
+) -> PaymentProposal | None:
+    total = sum((item.amount.amount for item in chosen), _ZERO)
+    if total < rules.smallest:
+        return None
+    payee = next(member for member in group.members if member.ibans)
+    return PaymentProposal(
+        vendor_id=payee.id,
+        payee=payee.name,
+        iban=payee.ibans[0],
+        bic=payee.bic,
+        amount=Money(total, chosen[0].amount.currency),
+        execution_date=on,
+        items=tuple(chosen),
+    )
