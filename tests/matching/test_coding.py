@@ -1,0 +1,76 @@
+"""Coding proposals from history."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from casebook import invoice_of
+
+from matching.coding import CodedLine, CodingHistory
+
+
+def booked(times: int, account: str, **given: str) -> list[CodedLine]:
+    return [
+        CodedLine(
+            vendor_id=given.get("vendor", "V1"),
+            account=account,
+            tax_code="VSt19",
+            cost_centre="4711",
+            article_number=given.get("article"),
+            description=given.get("text"),
+            vat_rate=Decimal(19),
+        )
+        for _ in range(times)
+    ]
+
+
+def test_the_vendors_article_outweighs_the_vendors_habit() -> None:
+    history = CodingHistory([*booked(30, "6000"), *booked(3, "0650", article="NB-1")])
+    invoice = invoice_of({"lines": [{"article": "NB-1", "price": 900}, {"text": "x", "price": 5}]})
+    first, second = history.propose(invoice, "V1")
+    assert first.account is not None
+    assert first.account.value == "0650"
+    assert "article NB-1" in first.account.evidence
+    assert second.account is not None
+    assert second.account.value == "6000"
+    assert second.account.rivals == (("0650", 3),)
+
+
+def test_one_precedent_is_no_certainty() -> None:
+    history = CodingHistory(booked(1, "6000", text="Office chairs"))
+    (coding,) = history.propose(
+        invoice_of({"lines": [{"text": "office chairs", "price": 90}]}), "V1"
+    )
+    assert coding.account is not None
+    assert coding.account.confidence < 0.7
+    assert not coding.is_sure(0.98)
+
+
+def test_a_long_habit_is_sure() -> None:
+    history = CodingHistory(booked(60, "6000", text="Office chairs"))
+    (coding,) = history.propose(
+        invoice_of({"lines": [{"text": "Office chairs", "price": 90}]}), "V1"
+    )
+    assert coding.is_sure(0.98)
+
+
+def test_the_tax_code_follows_the_rate() -> None:
+    history = CodingHistory(booked(60, "6000"))
+    (coding,) = history.propose(
+        invoice_of({"vat_rate": 0, "lines": [{"text": "x", "price": 90}]}), "V1"
+    )
+    assert coding.tax_code is None
+    assert not coding.is_sure(0.5)
+
+
+def test_a_new_habit_takes_over() -> None:
+    history = CodingHistory([*booked(200, "6000"), *booked(40, "6010")])
+    (coding,) = history.propose(invoice_of({"lines": [{"text": "x", "price": 9}]}), "V1")
+    assert coding.account is not None
+    assert coding.account.value == "6010"
+
+
+def test_nothing_is_proposed_without_history() -> None:
+    (coding,) = CodingHistory().propose(invoice_of({"lines": [{"text": "x", "price": 9}]}), "V1")
+    assert coding.account is None
+    assert coding.cost_centre is None
