@@ -252,8 +252,8 @@ class _Parse:
     def _close(self) -> Statement:
         draft = self._draft
         assert draft is not None  # callers check
-        if draft.kind == "mt940" and draft.count and draft.closing is None:
-            draft.problem("statement_truncated", "Entries, but no closing balance")
+        if draft.kind == "mt940" and draft.closing is None:
+            draft.problem("statement_truncated", "The statement has no closing balance")
         for direction, printed in self._totals.items():
             if printed != self._turnover[direction]:
                 draft.problem(

@@ -1,0 +1,163 @@
+"""No bytes raise, no cut goes unnoticed, no container unpacks beyond its bounds."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import random
+import tempfile
+import tracemalloc
+import zipfile
+from pathlib import Path
+
+import pytest
+from bank_files import balance, camt, entry, mt940, read_bytes, read_file
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from test_bank_formats import BAI2, OFX1, QIF
+from test_bank_tables import TABLES
+
+WHOLE = {
+    "camt": camt(balance("OPBD", "0") + balance("CLBD", "30.00") + entry("10.00") * 3),
+    "mt940": mt940(":61:260302C5,00NTRFNONREF", ":86:166?20SVWZ+x", closing="C260302EUR105,00"),
+    "ofx": OFX1,
+    "bai2": BAI2,
+    "qif": QIF,
+    "csv": TABLES["preamble"],
+}
+_INSERTS = [
+    b"\n:61:",
+    b"\n:86:",
+    b"\n-\n",
+    b"<Ntry>",
+    b"</Stmt>",
+    b"9" * 40,
+    b"NaN",
+    b"1e999",
+    b"\0",
+]
+_INSERTS += [
+    "１２³".encode(),
+    b'"',
+    b"<!--",
+    b"<![CDATA[",
+    b"&amp;",
+    b"\r",
+    b",/,",
+    b"--",
+    b"\xff\xfe",
+]
+
+mutations = st.lists(
+    st.tuples(st.integers(0, 4000), st.integers(0, 80), st.sampled_from([*_INSERTS, b""])),
+    max_size=6,
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(name=st.sampled_from(sorted(WHOLE)), edits=mutations)
+@example(name="mt940", edits=[(60, 2, b"9,9,")])
+def test_damaged_files_never_raise(name: str, edits: list[tuple[int, int, bytes]]) -> None:
+    data = WHOLE[name].encode()
+    for at, length, insert in edits:
+        at %= len(data) + 1
+        data = data[:at] + insert + data[at + length :]
+    with tempfile.TemporaryDirectory() as folder:
+        result = read_bytes(Path(folder), data)
+    assert result.statements or result.findings
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.binary(max_size=300))
+def test_noise_never_raises(data: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        result = read_bytes(Path(folder), data)
+    assert result.statements or result.findings
+
+
+@pytest.mark.parametrize("name", ["camt", "mt940", "bai2", "ofx"])
+def test_a_cut_file_never_looks_whole(tmp_path: Path, name: str) -> None:
+    data = WHOLE[name].encode().rstrip(b"\r\n-")
+    whole = read_bytes(tmp_path, data)
+    assert not whole.blocked
+    for end in range(0, len(data) - 8, 5):
+        cut = read_bytes(tmp_path, data[:end])
+        # What was cut off must be missed by somebody: a finding, or nothing was lost.
+        assert cut.blocked or cut.amounts == whole.amounts, data[:end]
+
+
+def zipped(**files: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return buffer.getvalue()
+
+
+def test_containers_are_read_member_by_member(tmp_path: Path) -> None:
+    data = zipped(a=WHOLE["camt"].encode(), b=WHOLE["mt940"].encode(), notes=b"hello there")
+    result = read_bytes(tmp_path, data)
+    assert [s.kind for s in result.statements] == ["camt.053", "mt940"]
+    assert [f.code for f in result.findings] == ["unknown_format"]
+    assert "notes" in result.findings[0].where
+    assert read_bytes(tmp_path, gzip.compress(WHOLE["bai2"].encode())).statements[0].balanced
+
+
+def test_a_member_named_like_a_path_stays_inside(tmp_path: Path) -> None:
+    inside = tmp_path / "in"
+    inside.mkdir()
+    result = read_bytes(inside, zipped(**{"../../escape.xml": WHOLE["camt"].encode()}))
+    assert result.statements
+    assert {p.name for p in tmp_path.rglob("*")} == {"in", "file"}
+
+
+@pytest.mark.parametrize("pack", [lambda d: zipped(a=d), gzip.compress], ids=["zip", "gzip"])
+def test_bombs_are_refused(tmp_path: Path, pack: object) -> None:
+    packed = pack(b"0" * 60_000_000)  # type: ignore[operator]
+    assert "too_large" in read_bytes(tmp_path, packed).codes
+
+
+def test_a_container_inside_a_container_is_named_not_opened(tmp_path: Path) -> None:
+    result = read_bytes(tmp_path, zipped(inner=zipped(a=WHOLE["camt"].encode())))
+    assert result.codes == {"unknown_format"}
+
+
+def test_a_workbook_with_entities_is_refused(tmp_path: Path) -> None:
+    sheet = b'<!DOCTYPE a [<!ENTITY b "c">]><worksheet><sheetData/></worksheet>'
+    result = read_bytes(tmp_path, zipped(**{"xl/worksheets/sheet1.xml": sheet}))
+    assert result.codes == {"hostile"}
+
+
+@pytest.mark.parametrize("kind", ["camt", "mt940", "csv"])
+def test_memory_does_not_grow_with_the_file(tmp_path: Path, kind: str) -> None:
+    source = random.Random(7)
+
+    def write(count: int) -> Path:
+        path = tmp_path / f"{kind}-{count}"
+        amounts = [source.randint(100, 99_999) for _ in range(count)]
+        if kind == "camt":
+            text = camt("".join(entry(f"{a / 100:.2f}") for a in amounts))
+        elif kind == "mt940":
+            rows = (f":61:260302C{a},00NTRFNONREF\r\n:86:Rechnung {a}" for a in amounts)
+            text = mt940(*rows, closing=f"C260302EUR{100 + sum(amounts)},00")
+        else:
+            text = "Datum;Text;Betrag\n" + "".join(f"30.09.2026;x;{a},00\n" for a in amounts)
+        path.write_text(text, newline="")
+        return path
+
+    def peak(path: Path) -> int:
+        from bank_files import document
+
+        from connectors.banks import read
+
+        tracemalloc.start()
+        for _ in read(document(path)):
+            pass
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return most
+
+    small, large = write(3_000), write(12_000)
+    peak(small)
+    assert peak(large) < peak(small) + 2_000_000
+    assert read_file(large).statements[0].entry_count == 12_000
