@@ -17,17 +17,17 @@ _WORDS = {
 _IN_TEXT = re.compile(r"(?<![A-Za-z])(?:" + "|".join(sorted(CODES)) + r")(?![A-Za-z])")
 #: Which dollar, crown or rupee a country's documents mean, by telling words on the page.
 _COUNTRY_HINTS = {
-    "CAD": ("canada", "ontario", "quebec", "gsthst", "hst"),
-    "AUD": ("australia", "abn", "nsw", "sydney", "melbourne"),
-    "NZD": ("newzealand", "auckland"),
-    "SGD": ("singapore",),
-    "HKD": ("hongkong",),
-    "SEK": ("sverige", "sweden", "moms", "stockholm"),
-    "NOK": ("norge", "norway", "oslo", "mva"),
-    "DKK": ("danmark", "denmark", "kobenhavn", "cvr"),
-    "PKR": ("pakistan",),
-    "LKR": ("srilanka",),
-    "CNY": ("china", "beijing", "shanghai"),
+    "CAD": frozenset({"canada", "ontario", "quebec", "gsthst", "hst"}),
+    "AUD": frozenset({"australia", "abn", "nsw", "sydney", "melbourne"}),
+    "NZD": frozenset({"zealand", "auckland"}),
+    "SGD": frozenset({"singapore"}),
+    "HKD": frozenset({"kong"}),
+    "SEK": frozenset({"sverige", "sweden", "moms", "stockholm"}),
+    "NOK": frozenset({"norge", "norway", "oslo", "mva"}),
+    "DKK": frozenset({"danmark", "denmark", "kobenhavn", "cvr"}),
+    "PKR": frozenset({"pakistan"}),
+    "LKR": frozenset({"lanka"}),
+    "CNY": frozenset({"china", "beijing", "shanghai"}),
 }
 
 
@@ -90,8 +90,8 @@ def _vote(
         return
     code, sure, why = codes[0], 0.97, f"'{sign}' beside an amount"
     if len(codes) > 1:
-        text = fold(sheet.text)
-        hinted = [c for c in codes if any(h in text for h in _COUNTRY_HINTS.get(c, ()))]
+        words = {token.key for r in sheet.rows for token in r.tokens}
+        hinted = [c for c in codes if words & _COUNTRY_HINTS.get(c, frozenset())]
         printed = [c for c in codes if re.search(rf"\b{c}\b", sheet.text)]
         if len(printed) == 1:
             code, sure = printed[0], 0.95

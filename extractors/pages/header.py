@@ -195,7 +195,7 @@ def _code(row: Row, first: int, limit: int, start: float, width: float) -> Candi
     last = at + 1
     text = token.text
     # `RE 2026 014`, `INV - 2026`: a short prefix belongs to the code that follows it.
-    while last < limit and row.tokens[last].x0 - row.tokens[last - 1].x1 < 0.55 * row.height:
+    while last < limit and row.tokens[last].x0 - row.tokens[last - 1].x1 < 0.8 * row.height:
         more = row.tokens[last]
         if (
             any(d.first <= last < d.last for d in row.dates)

@@ -118,7 +118,7 @@ class Sheet:
     def below(self, row: Row, count: int) -> Sequence[Row]:
         """Return up to `count` rows under `row` on the same page."""
         found = self.rows[row.index + 1 : row.index + 1 + count]
-        return [r for r in found if r.page == row.page]
+        return [r for r in found if r.page == row.page and r.bottom > row.top]
 
     @property
     def text(self) -> str:
@@ -143,6 +143,7 @@ def merged(sheets: Sequence[Sheet]) -> Sheet:
     )
 
 
+_PRICE = re.compile(r"\d[.,]\d{2}$")
 # A label glued to its value: `Number:82`, `No#82`, `n°82`; not a time, not an address.
 _GLUED = re.compile(r"([(\[]?[^\W\d_][\w.\-/()]*?[:#№°=]+)(?!//)([^\s:#].*)")
 _NOT_LABEL = re.compile(r"(?:https?|mailto|urn|www|ftp):", re.IGNORECASE)
@@ -154,8 +155,9 @@ def sheet_of(pages: Sequence[PageWords]) -> Sheet:
     """Lay out pages; words that touch nothing else become rows of their own."""
     rows: list[Row] = []
     for page in pages:
-        for tokens in _grouped(_tokens(page)):
-            rows.append(_row(page, len(rows), tokens))
+        for part in _columns(_tokens(page), page):
+            for tokens in _grouped(part):
+                rows.append(_row(page, len(rows), tokens))
     return Sheet(
         tuple(rows),
         tuple(p.number for p in pages),
@@ -188,6 +190,60 @@ def _tokens(page: PageWords) -> list[Token]:
             tokens.append(Token(part, x0, top, x0 + width, bottom, word.confidence, key))
             x0 += width
     return tokens
+
+
+def _columns(tokens: list[Token], page: PageWords) -> list[list[Token]]:
+    """Set a sidebar apart: a column of text whose lines do not align with those beside it.
+
+    Footer and letterhead may run across; between them the gap must be clear.
+    """
+    body = [t for t in tokens if 0.12 * page.height < t.top < 0.85 * page.height]
+    if len(body) < 30:
+        return [tokens]
+    width = int(page.width)
+    covered = bytearray(width + 2)
+    for token in body:
+        first, last = max(0, int(token.x0)), min(width, int(token.x1) + 1)
+        covered[first:last] = b"\x01" * max(0, last - first)
+    for low, high in ((0.15, 0.42), (0.58, 0.85)):
+        start, end = int(low * width), int(high * width)
+        gaps = re.finditer(rb"\x00{10,}", bytes(covered[start:end]))
+        for gap in sorted(gaps, key=lambda g: g.start() - g.end()):
+            cut = start + (gap.start() + gap.end()) / 2
+            if _unaligned(body, cut):
+                return _cut(tokens, cut, 0.87 * page.height)
+    return [tokens]
+
+
+def _unaligned(body: list[Token], cut: float) -> bool:
+    """Say whether the lines left and right of `cut` stand at heights of their own."""
+    left = {round(t.top + t.bottom) for t in body if t.x1 < cut}
+    right = {round(t.top + t.bottom) for t in body if t.x0 > cut}
+    if min(len(left), len(right)) < 7:
+        return False
+    # Amounts in line with text on the other side are a table's last column.
+    priced = {round(t.top + t.bottom) for t in body if t.x0 > cut and _PRICE.search(t.text)}
+    if any(y + step in left for y in priced for step in (-1, 0, 1)) and cut > 0.5 * max(
+        t.x1 for t in body
+    ):
+        return False
+    few, many = sorted((left, right), key=len)
+    near = sum(any(y + step in many for step in (-2, -1, 0, 1, 2)) for y in few)
+    reach = max(few) - min(few)
+    return near <= 0.5 * len(few) and reach > 0.35 * (max(many) - min(many))
+
+
+def _cut(tokens: list[Token], cut: float, limit: float) -> list[list[Token]]:
+    """Part tokens at `cut`; a line that runs across it ends the columns."""
+    across = [t for t in tokens if t.x0 < cut < t.x1]
+    bottom = min([limit, *(t.top for t in across if t.top > 0.15 * limit)])
+    top = max((t.bottom for t in across if t.bottom < bottom), default=float("-inf"))
+    left = [t for t in tokens if t.x1 <= cut and top < t.top < bottom]
+    right = [t for t in tokens if t.x0 >= cut and top < t.top < bottom]
+    chosen = {id(t) for t in (*left, *right)}
+    above = [t for t in tokens if id(t) not in chosen and t.top <= top]
+    below = [t for t in tokens if id(t) not in chosen and t.top > top]
+    return [part for part in (above, left, right, below) if part]
 
 
 def _grouped(tokens: list[Token]) -> list[list[Token]]:

@@ -323,7 +323,7 @@ def _names(
     sender: Part | None,
     taken: frozenset[int],
 ) -> Iterator[_Name]:
-    yield from _under_headings(sheet, headings)
+    yield from _under_headings(sheet, headings, taken)
     yield from _labelled_names(sheet, headings, taken)
     if sender is not None:
         yield from _under_sender(sheet, sender)
@@ -335,7 +335,9 @@ def _names(
     yield from _company_names(sheet, headings, taken)
 
 
-def _under_headings(sheet: Sheet, headings: Sequence[_Heading]) -> Iterator[_Name]:
+def _under_headings(
+    sheet: Sheet, headings: Sequence[_Heading], taken: frozenset[int]
+) -> Iterator[_Name]:
     for heading in headings:
         if heading.role == "ship_to":
             continue
@@ -357,13 +359,10 @@ def _under_headings(sheet: Sheet, headings: Sequence[_Heading]) -> Iterator[_Nam
                 and not _labelled(row, first, last)
                 and (colon or far < 90)
             ):
-                yield _Name(
-                    heading.role,
-                    Part(row, first, last, text),
-                    text,
-                    0.9,
-                    f"beside '{row.words(heading.first, heading.last)}'",
-                )
+                # `Vendedor: Inês Carvalho` names whoever sold, not the company.
+                sure = 0.9 if heading.role == "buyer" or _LEGAL.search(text) else 0.5
+                why = f"beside '{row.words(heading.first, heading.last)}'"
+                yield _Name(heading.role, Part(row, first, last, text), text, sure, why)
                 continue
         edge = row
         for other in sheet.below(row, 6):
@@ -384,7 +383,9 @@ def _under_headings(sheet: Sheet, headings: Sequence[_Heading]) -> Iterator[_Nam
             # Numbers of the party may stand between heading and name.
             if _labelled(other, *hit):
                 continue
-            if not _is_name(text) or _STREET.fullmatch(text):
+            if _STREET.fullmatch(text) or other.index in taken:
+                break
+            if not _is_name(text):
                 continue
             weight = 0.95 if len(row.tokens) - heading.first < 8 else 0.8
             why = f"under '{row.words(heading.first, heading.last)}'"
@@ -605,7 +606,9 @@ _PREFIX = re.compile(
 
 def _clean(text: str) -> str:
     """Take a name out of its line: no salutation, no initials of a logo before it."""
-    text = _PREFIX.sub("", text.strip(" ,;:|-–•·*#"), count=1).strip()
+    text = text.strip(" ,;:|-–•·*#")
+    prefix = _PREFIX.match(text)
+    text = text[prefix.end() :] if prefix else text
     head, _, rest = text.partition(" ")
     if rest and head.isupper() and 1 < len(head) <= 3 and not _LEGAL.fullmatch(head):
         words = [w for w in map(fold, rest.split()) if w]

@@ -357,6 +357,7 @@ def _triple(found: list[Occurrence], taxes: list[TaxRow], sums: Sums) -> Totals:
     bases = sum((abs(t.basis.value) for t in proved if t.basis), Decimal(0))
     every = sum((abs(t.tax.value) for t in taxes if t.tax), Decimal(0))
     amounts = {item.value: item for item in found if item.figure.is_money}
+    named = {o.value for o in found if o.figure.is_money and o.concepts.get("gross_total", 0) > 0.9}
     best = Totals()
     for gross_score, g in gross:
         for net_score, n in net:
@@ -406,6 +407,9 @@ def _triple(found: list[Occurrence], taxes: list[TaxRow], sums: Sums) -> Totals:
                 score += 0.7
                 confirmations += 1
             score += gross_score + net_score
+            # Another amount is called gross and this one is not: it may be a sum on the way.
+            if named and g.value not in named:
+                score -= 1.2
             if score > best.score:
                 best = Totals(score=score)
                 best.chosen = {"net_total": n, "gross_total": g}
@@ -415,7 +419,7 @@ def _triple(found: list[Occurrence], taxes: list[TaxRow], sums: Sums) -> Totals:
                     best.derived["tax_total"] = difference
                 best.proved = {"net_total", "tax_total", "gross_total"}
                 best.why = dict.fromkeys(best.proved, why)
-                if confirmations == 0 and score < 3.2:
+                if (confirmations == 0 and score < 3.2) or (named and g.value not in named):
                     best.doubtful = {"gross_total"}
     if best.chosen:
         _due_instead_of_gross(best, found)
