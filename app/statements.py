@@ -12,7 +12,7 @@ from pathlib import Path
 from connectors.banks import NO_CURRENCY, Profile, read
 from records.banking import BankTransaction, Statement, TransactionDetail
 from records.documents import Document
-from records.findings import Finding, finding
+from records.findings import Finding, Severity, finding
 from records.media import HEAD, sniff
 from records.money import Money
 
@@ -110,12 +110,28 @@ def statement_records(path: Path, profiles: Sequence[Profile] = ()) -> Iterator[
                 held = stitch(held, record)
             else:
                 if held is not None:
-                    yield held
+                    yield _whole(held)
                 held = record
     if held is not None:
+        held = _whole(held)
         yield replace(held, findings=(*held.findings, *about_file))
     elif about_file:
         yield _rejected(path, about_file)
+
+
+def _whole(record: StatementRecord) -> StatementRecord:
+    """Say when a page before or after this statement is not in the file."""
+    statement = record.statement
+    missing = []
+    if statement is not None and statement.intermediate_opening:
+        missing.append("The page before this one is not in the file")
+    if statement is not None and statement.intermediate_closing:
+        missing.append("The page after this one is not in the file")
+    found = [
+        finding("page_missing", where=record.path, message=m, severity=Severity.WARN)
+        for m in missing
+    ]
+    return replace(record, findings=(*record.findings, *found)) if found else record
 
 
 def follows(page: Statement, following: Statement) -> bool:
