@@ -197,8 +197,13 @@ class _Server:
                     found[name] = [int(entry.attrs.size or 0), int(entry.attrs.mtime or 0)]
             return found
 
-        with _explained(self._settings.host):
-            return self._run(listed())  # type: ignore[no-any-return]
+        try:
+            with _explained(self._settings.host):
+                return self._run(listed())  # type: ignore[no-any-return]
+        except FileNotFoundError as error:
+            raise Unavailable(
+                f"{self._settings.host} has no folder {self._settings.folder!r}. Correct `folder`."
+            ) from error
 
     def pieces(self, name: str) -> Iterator[bytes]:
         """Yield a file's bytes. FileNotFoundError when it vanished."""

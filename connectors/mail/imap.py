@@ -132,21 +132,26 @@ class Mailbox:
         """
         places: dict[str, dict[str, int]] = json.loads(since) if since else {}
         try:
+            # How much is asked for at once: less after each fault, or a bad line never gets on.
+            share = 1.0
             for folder in self._settings.folders:
                 faults = 0
                 while True:
                     try:
                         with self._session() as session:
-                            for message, place in self._new(session, folder, places.get(folder)):
+                            start = places.get(folder)
+                            for message, place in self._new(session, folder, start, share):
                                 places = {**places, folder: place}
                                 yield message, json.dumps(places, ensure_ascii=False)
                                 faults = 0
+                                share = min(1.0, share * 1.1)
                         break
                     except Unavailable:
                         if faults >= self._settings.reconnects:
                             raise
                         time.sleep(_PAUSES[min(faults, len(_PAUSES) - 1)])
                         faults += 1
+                        share = max(share / 8, 0.001)
         finally:
             self.close()
 
@@ -217,22 +222,25 @@ class Mailbox:
         raise Rejected(f"{settings.host} refuses the login of {settings.user}.")
 
     def _new(
-        self, session: Session, folder: str, place: dict[str, int] | None
+        self, session: Session, folder: str, place: dict[str, int] | None, share: float
     ) -> Iterator[tuple[Message, dict[str, int]]]:
         said = session.select(folder, readonly=True)
         validity = int(said.get(b"UIDVALIDITY", 0))
         last = place["uid"] if place and place["validity"] == validity else 0
-        for uids in self._batches(session, last, said.get(b"UIDNEXT")):
+        for uids in self._batches(session, last, said.get(b"UIDNEXT"), share):
             with explained(self._settings.host, f"listing {folder}"):
                 facts = session.client.fetch(uids, ["RFC822.SIZE", "INTERNALDATE"])
-            for group in self._groups([uid for uid in uids if uid in facts], facts):
+            for group in self._groups([uid for uid in uids if uid in facts], facts, share):
                 for uid, raw in self._bodies(session, folder, group, facts):
                     key = f"imap:{self._account}/{folder}/{validity}/{uid}"
                     message = self._message(session, key, uid, facts[uid], raw)
                     yield message, {"validity": validity, "uid": uid}
 
-    def _batches(self, session: Session, last: int, following: int | None) -> Iterator[list[int]]:
+    def _batches(
+        self, session: Session, last: int, following: int | None, share: float
+    ) -> Iterator[list[int]]:
         """Yield the UIDs after `last`, ascending, a batch at a time."""
+        batch = max(int(_BATCH * share), 5)
         start = last + 1
         while following is None or start < following:
             end = "*" if following is None else str(min(start + _WINDOW, following) - 1)
@@ -242,15 +250,17 @@ class Mailbox:
             with explained(self._settings.host, "searching"):
                 # `n:*` names the last message even when its UID is below n.
                 uids = sorted(uid for uid in session.client.search(criteria) if uid > last)
-            for at in range(0, len(uids), _BATCH):
-                yield uids[at : at + _BATCH]
+            for at in range(0, len(uids), batch):
+                yield uids[at : at + batch]
             if following is None:
                 return
             start += _WINDOW
 
-    def _groups(self, uids: Sequence[int], facts: dict[int, Any]) -> Iterator[list[int]]:
+    def _groups(
+        self, uids: Sequence[int], facts: dict[int, Any], share: float
+    ) -> Iterator[list[int]]:
         """Group small messages so that one answer stays small; any larger one stands alone."""
-        limit = min(_PIECE, self._settings.max_message_bytes)
+        limit = min(_PIECE * share, self._settings.max_message_bytes)
         group: list[int] = []
         total = 0
         for uid in uids:

@@ -10,7 +10,7 @@ from typing import Any
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 
-from servers.ports import self_signed
+from servers.ports import free_port, self_signed
 
 
 class SmtpServer:
@@ -33,18 +33,17 @@ class SmtpServer:
         self._scratch = tempfile.TemporaryDirectory(prefix="smtp-")
         certificate = self_signed(Path(self._scratch.name))
         self.ca_file = certificate.certificate
+        self.port = free_port()
         self._controller = Controller(
             self,
             hostname="127.0.0.1",
-            port=0,
+            port=self.port,
             tls_context=certificate.context(),
             require_starttls=True,
             auth_required=self._with_login,
             authenticator=self._knows,
         )
         self._controller.start()
-        assert self._controller.server is not None
-        self.port = int(self._controller.server.sockets[0].getsockname()[1])
         return self
 
     def __exit__(self, *_: object) -> None:
