@@ -1,0 +1,141 @@
+"""The pipeline over whole documents: what is read by whom, and what is refused."""
+
+from __future__ import annotations
+
+import io
+import pickle
+from pathlib import Path
+
+import pikepdf
+import pytest
+from PIL import Image
+from reportlab.lib.pdfencrypt import StandardEncryption
+from reportlab.pdfgen.canvas import Canvas
+
+from extractors.reading import ReadOptions, read
+from records.documents import Document, Kind, Reading
+from tests.extractors.samples import UBL_INVOICE, page_lines
+
+NO_OCR = ReadOptions(ocr="none")
+
+
+def pdf(lines: list[str], *, password: str | None = None, pages: int = 1) -> bytes:
+    target = io.BytesIO()
+    locked = StandardEncryption(password) if password else None
+    canvas = Canvas(target, pagesize=(595, 842), encrypt=locked, invariant=True)
+    for _ in range(pages):
+        for number, line in enumerate(lines):
+            canvas.drawString(60, 780 - 16 * number, line)
+        canvas.showPage()
+    canvas.save()
+    return target.getvalue()
+
+
+def with_files(data: bytes, **files: bytes) -> bytes:
+    with pikepdf.open(io.BytesIO(data)) as document:
+        for name, content in files.items():
+            file_name = name.replace("_", "-") + ".xml"
+            document.attachments[file_name] = pikepdf.AttachedFileSpec(document, content)
+        target = io.BytesIO()
+        document.save(target)
+    return target.getvalue()
+
+
+def read_bytes(tmp_path: Path, data: bytes, options: ReadOptions = NO_OCR) -> list[Reading]:
+    path = tmp_path / "file"
+    path.write_bytes(data)
+    return read(Document(id="0" * 64, media_type="", path=path), options)
+
+
+def header(reading: Reading) -> dict[str, str]:
+    return {f.name: f.value for f in reading.fields if f.line is None}
+
+
+def codes(reading: Reading) -> list[str]:
+    return [f.code for f in reading.findings]
+
+
+def test_the_xml_governs_and_its_page_agrees(tmp_path: Path) -> None:
+    (reading,) = read_bytes(tmp_path, with_files(pdf(page_lines()), factur_x=UBL_INVOICE))
+    assert {f.by for f in reading.fields} == {"ubl"}
+    assert header(reading)["invoice_number"] == "R-77"
+    assert codes(reading) == []
+    assert "R-77" in reading.text
+
+
+def test_a_page_that_says_otherwise_is_shown(tmp_path: Path) -> None:
+    lines = page_lines(gross="129.00", number="R-78")
+    (reading,) = read_bytes(tmp_path, with_files(pdf(lines), xrechnung=UBL_INVOICE))
+    assert header(reading)["gross_total"] == "119.00"
+    assert set(codes(reading)) == {"page_contradicts_xml"}
+
+
+def test_without_the_xml_the_page_is_read(tmp_path: Path) -> None:
+    data = with_files(pdf(page_lines()), factur_x=UBL_INVOICE)
+    options = ReadOptions(ocr="none", use_einvoice=False)
+    reading = read_bytes(tmp_path, data, options)[0]
+    assert {f.by for f in reading.fields} == {"pdf_text"}
+    assert header(reading)["gross_total"] == "119.00"
+
+
+def test_two_embedded_invoices_must_say_the_same(tmp_path: Path) -> None:
+    same = with_files(pdf(page_lines()), factur_x=UBL_INVOICE, zugferd_invoice=UBL_INVOICE)
+    assert codes(read_bytes(tmp_path, same)[0]) == []
+    other = UBL_INVOICE.replace(b"119.00", b"219.00")
+    differ = with_files(pdf(page_lines()), zugferd_invoice=other, factur_x=UBL_INVOICE)
+    (reading,) = read_bytes(tmp_path, differ)
+    assert header(reading)["gross_total"] == "119.00"
+    assert set(codes(reading)) == {"fields_disagree"}
+
+
+def test_an_embedded_order_is_no_invoice(tmp_path: Path) -> None:
+    order = b"<SCRDMCCBDACIOMessageStructure><ExchangedDocument/></SCRDMCCBDACIOMessageStructure>"
+    reading = read_bytes(tmp_path, with_files(pdf(page_lines()), order_x=order))[0]
+    assert {f.by for f in reading.fields} == {"pdf_text"}
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (pdf(page_lines(), password="secret"), "encrypted"),
+        (pdf(page_lines())[:200], "damaged"),
+        (b"%PDF-1.7 nothing else", "damaged"),
+        (b"\x00\x01\x02" * 50, "unknown_format"),
+        (b"PK\x03\x04" + bytes(40), "unknown_format"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(40), "unknown_format"),
+        (b'<!DOCTYPE a [<!ENTITY b "c">]><Invoice/>', "hostile"),
+    ],
+)
+def test_bytes_that_cannot_be_read(tmp_path: Path, data: bytes, code: str) -> None:
+    (reading,) = read_bytes(tmp_path, data)
+    assert reading.kind is Kind.UNKNOWN
+    assert codes(reading) == [code]
+    assert not reading.fields
+
+
+def test_limits_are_findings(tmp_path: Path) -> None:
+    small = ReadOptions(ocr="none", max_bytes=100)
+    assert codes(read_bytes(tmp_path, pdf(page_lines()), small)[0]) == ["too_large"]
+    picture = io.BytesIO()
+    Image.new("L", (3000, 2000)).save(picture, "PNG")
+    limited = ReadOptions(ocr="none", max_pixels=1_000_000)
+    assert codes(read_bytes(tmp_path, picture.getvalue(), limited)[0]) == ["too_large"]
+
+
+def test_a_picture_without_ocr_is_held(tmp_path: Path) -> None:
+    picture = io.BytesIO()
+    Image.new("L", (800, 1000), 255).save(picture, "TIFF")
+    (reading,) = read_bytes(tmp_path, picture.getvalue())
+    assert codes(reading) == ["no_text"]
+
+
+def test_a_mail_body_in_html_is_read(tmp_path: Path) -> None:
+    rows = "".join(f"<p>{line}</p>" for line in page_lines())
+    (reading,) = read_bytes(tmp_path, f"<html><body>{rows}</body></html>".encode())
+    assert {f.by for f in reading.fields} == {"html"}
+    assert header(reading)["gross_total"] == "119.00"
+
+
+def test_readings_travel_between_processes(tmp_path: Path) -> None:
+    readings = read_bytes(tmp_path, pdf(page_lines()))
+    assert pickle.loads(pickle.dumps(readings)) == readings
