@@ -11,7 +11,11 @@ from matching.payments.policy import PaymentPolicy
 from matching.payments.proposals import Proposal
 from records.matches import Decision
 
-ERROR_RATES: dict[str, float] = {}
+ERROR_RATES: dict[str, float] = {
+    "listed_completed": 0.05,
+    "listed_short": 0.5,
+    "several_fit": 0.5,
+}
 
 
 def confidence(proposal: Proposal) -> float:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from datetime import date
 
 from matching.payments.text import compact
 
@@ -16,6 +17,7 @@ SPECIFIC_LENGTH = 7
 _LONGEST = 24
 _PIECES = 5
 _DATE = re.compile(r"\b\d{1,2}\.\d{1,2}\.(?:\d{4}|\d{2})\b|\b\d{4}-\d{2}-\d{2}\b")
+_PRINTED_DATE = re.compile(r"\b(\d{1,2})\.(\d{1,2})\.(\d{4}|\d{2})\b|\b(\d{4})-(\d{2})-(\d{2})\b")
 _SUFFIX = re.compile(r"(?:MAHNUNG|KOPIE|COPY|DUPLIKAT|\bK|/1|(?<=\d)A)$")
 _NOT_A_DIGIT = re.compile(r"\D+")
 _CONFUSED = str.maketrans("OISBGZ", "015862")
@@ -49,6 +51,21 @@ def without_dates(folded: str) -> str:
     return _DATE.sub(" / ", folded) if "." in folded or "-" in folded else folded
 
 
+def dates_in(text: str) -> set[int]:
+    """Return the days printed in a text."""
+    found = set()
+    for match in _PRINTED_DATE.finditer(text):
+        d, m, y, y2, m2, d2 = match.groups()
+        try:
+            if y2:
+                found.add(date(int(y2), int(m2), int(d2)).toordinal())
+            else:
+                found.add(date(int(y) + (2000 if len(y) == 2 else 0), int(m), int(d)).toordinal())
+        except ValueError:
+            continue
+    return found
+
+
 def joined(pieces: list[str]) -> Iterator[str]:
     """Yield every run of neighbouring pieces joined, shortest first at each start."""
     count = len(pieces)
@@ -60,6 +77,33 @@ def joined(pieces: list[str]) -> Iterator[str]:
             if len(text) > _LONGEST:
                 break
             yield text
+
+
+def uncovered(pieces: list[str], numbers: Iterable[str]) -> list[str]:
+    """Return the pieces without these numbers, wherever pieces were split or glued."""
+    text = "".join(pieces)
+    covered = bytearray(len(text))
+    for number in numbers:
+        for form in (number, digits(number)):
+            start = text.find(form) if len(form) >= 3 else -1
+            while start >= 0:
+                covered[start : start + len(form)] = b"\1" * len(form)
+                start = text.find(form, start + len(form))
+            if form in text:
+                break
+    rest: list[str] = []
+    position = 0
+    for piece in pieces:
+        kept = ""
+        for character in piece:
+            if covered[position]:
+                rest.append(kept)
+                kept = ""
+            else:
+                kept += character
+            position += 1
+        rest.append(kept)
+    return [piece for piece in rest if piece]
 
 
 def near(number: str, texts: Iterable[str]) -> int:

@@ -11,12 +11,13 @@ from matching.payments.groups import explains, subsets
 from matching.payments.ledger import PAYABLE, RECEIVABLE, Item
 from matching.payments.lines import Line
 from matching.payments.proposals import Part, Proposal, Rival, Side
-from matching.payments.references import near, one_slip
+from matching.payments.references import dates_in, joined, near, one_slip, uncovered
 from matching.payments.state import ON_FILE, State, is_specific
 from matching.payments.wording import DEDUCTION, FOREIGN, INSTALMENT, SKONTO
 
 _MOST_NAMED = 14
 _MOST_LISTED = 40
+_ROUNDING = 5
 
 
 class Named:
@@ -221,7 +222,7 @@ def ordered(state: State, line: Line) -> Proposal | None:
 def mistyped(state: State, line: Line) -> Proposal | None:
     """Explain a line whose reference is cut or mistyped, by party and exact amount."""
     parties = state.candidates(line)
-    if not parties or len(line.text) < 3:
+    if not parties or len(line.text) < 3 or state.names_settled(line):
         return None
     exact = _of_amount(state, line, parties)
     if not exact:
@@ -288,12 +289,18 @@ def completed(state: State, line: Line) -> Proposal | None:
     ]
     if not pool:
         return None
-    texts = line.joined_texts()
+    texts = _other_texts(line, items)
     for discounted in (False, True):
         proposal = _completed_at(line, items, pool, texts, discounted)
         if proposal is not None:
             return proposal
     return None
+
+
+def _other_texts(line: Line, named: list[Item]) -> tuple[str, ...]:
+    """Return what the text says besides the numbers of these items."""
+    rest = uncovered(line.pieces, [i.number for i in named])
+    return tuple(dict.fromkeys(t for t in joined(rest) if len(t) > 2))
 
 
 def _cash(item: Item, day: int, discounted: bool) -> int:
@@ -340,10 +347,39 @@ def _completed_at(
 
 
 def differing(state: State, line: Line) -> Proposal | None:
-    """Explain a line that names one item but pays another amount."""
+    """Explain a line that names one item but pays another amount.
+
+    Another open item that the text nearly names, or that has the very amount,
+    is a rival too strong to post against.
+    """
     if not line.hits:
         return None
     named = Named(state, line)
+    proposal = _differing(state, line, named)
+    if proposal is None or not proposal.rule.endswith(("_short", "_over")):
+        return proposal
+    dated = any(state.ledger.items[p.item].issue in dates_in(line.text) for p in proposal.parts)
+    if proposal.rule.startswith("differing_stranger") and state.candidates(line) and not dated:
+        proposal.doubt += 0.1
+    chosen = {p.item for p in proposal.parts}
+    texts = _other_texts(line, [state.ledger.items[i] for i in chosen])
+    for party in state.candidates(line):
+        for item in state.ledger.open_items(party, line.day, line.currency):
+            if item.index in chosen:
+                continue
+            if item.left == line.amount:
+                proposal.rivals.append(
+                    Rival((item.index,), "has this very amount, but is not named")
+                )
+            elif near(item.number, texts) >= 2:
+                proposal.rivals.append(Rival((item.index,), "is nearly named as well"))
+    if proposal.rivals:
+        proposal.doubt += 0.05
+        del proposal.rivals[4:]
+    return proposal
+
+
+def _differing(state: State, line: Line, named: Named) -> Proposal | None:
     items = _one_per_number(named.only_known())
     if len(items) > 1:
         return _less_than_listed(state, line, items)
@@ -352,7 +388,7 @@ def differing(state: State, line: Line) -> Proposal | None:
     item = items[0]
     known = named.known[named.items.index(item)]
     if item.currency != line.currency:
-        return _exchanged(state, line, item)
+        return _exchanged(state, line, item) if known else None
     if (item.left > 0) != (line.amount > 0) or item.is_credit_note:
         return None
     left, cash = abs(item.left), abs(line.amount)
@@ -360,13 +396,13 @@ def differing(state: State, line: Line) -> Proposal | None:
     base = "differing" if known else "differing_stranger"
     if cash < left:
         missing = left - cash
-        if item.discount and item.left == item.gross and missing == abs(item.discount):
+        if item.left == item.gross and item.is_reduced(line.amount):
             return _short(
                 line,
                 item,
                 base + "_explained",
                 "short_payment",
-                "the discount, taken late",
+                "the early-payment discount",
                 SKONTO.search(text) is None,
             )
         foreign = line.code.endswith("XBCT") or abs(line.original) == left
@@ -380,6 +416,8 @@ def differing(state: State, line: Line) -> Proposal | None:
                 False,
                 closes=True,
             )
+        if missing <= _ROUNDING:
+            return _short(line, item, base + "_explained", "rounding", "rounding", False)
         if DEDUCTION.search(text):
             return _short(
                 line,
@@ -524,7 +562,11 @@ def near_short(state: State, line: Line) -> Proposal | None:
 def exchanged(state: State, line: Line) -> Proposal | None:
     """Explain a line that settles an item in another currency, by reference or instructed amount."""
     named = Named(state, line)
-    items = [i for i in named.only_known() if i.currency != line.currency]
+    items = [
+        i
+        for i, k in zip(named.items, named.known, strict=True)
+        if k and i.currency != line.currency
+    ]
     if len(items) == 1:
         return _exchanged(state, line, items[0])
     parties = state.candidates(line)

@@ -87,15 +87,13 @@ class State:
                 continue
             text = "".join(pieces)
             known = {i for i, _ in line.hits}
-            glued = tuple(
-                (index, len(items[index].number))
+            own = [
+                index
                 for party in self.candidates(line)
                 for index in self.ledger.by_party.get(party, ())
-                if index not in known
-                and len(items[index].number) >= SPECIFIC_LENGTH
-                and items[index].number in text
-            )
-            line.hits += glued
+                if len(items[index].number) >= SPECIFIC_LENGTH and items[index].number in text
+            ]
+            line.hits += tuple((i, len(items[i].number)) for i in own if i not in known)
 
     def parties_of(self, iban: str, name: str) -> dict[int, int]:
         """Return the parties a counterparty may be, with the strength of the evidence."""
@@ -156,6 +154,22 @@ class State:
             if t is not None and t.category == "settlement"
             for p in t.parts
         )
+
+    def names_settled(self, line: Line) -> bool:
+        """Say whether the text names a settled item of the counterparty, of this very amount.
+
+        Then it is a repetition, whatever else the amount would fit.
+        """
+        parties = self.candidates(line)
+        for index, length in line.hits:
+            item = self.ledger.items[index]
+            if length < 5 or item.left or item.party not in parties:
+                continue
+            if line.amount in (item.gross, item.gross - item.discount) or any(
+                cash == line.amount for _, cash, _ in self.payments.get(index, ())
+            ):
+                return True
+        return False
 
     def side_of(self, line: Line) -> int:
         """Return the side a line of this direction usually settles."""

@@ -6,35 +6,17 @@ learned from payments that did name their invoice.
 
 from __future__ import annotations
 
-import re
-from datetime import date
-
 from matching.payments.groups import subsets
 from matching.payments.ledger import PAYABLE, RECEIVABLE, Item
 from matching.payments.lines import Line
 from matching.payments.proposals import Part, Proposal, Rival, Side
+from matching.payments.references import dates_in
 from matching.payments.settlements import settle
-from matching.payments.state import LEARNED, ON_FILE, State
-from matching.payments.wording import CARD_PURCHASE, INSTALMENT, ON_ACCOUNT, ON_BEHALF
+from matching.payments.state import LEARNED, ON_FILE, State, is_specific
+from matching.payments.wording import CARD_PURCHASE, INSTALMENT, ON_ACCOUNT, ON_BEHALF, PREPAYMENT
 
 #: Items overdue longer than this are in dispute rather than waiting for a payment run.
 _STALE_DAYS = 60
-_PRINTED_DATE = re.compile(r"\b(\d{1,2})\.(\d{1,2})\.(\d{4}|\d{2})\b|\b(\d{4})-(\d{2})-(\d{2})\b")
-
-
-def dates_in(text: str) -> set[int]:
-    """Return the days printed in a text."""
-    found = set()
-    for match in _PRINTED_DATE.finditer(text):
-        d, m, y, y2, m2, d2 = match.groups()
-        try:
-            if y2:
-                found.add(date(int(y2), int(m2), int(d2)).toordinal())
-            else:
-                found.add(date(int(y) + (2000 if len(y) == 2 else 0), int(m), int(d)).toordinal())
-        except ValueError:
-            continue
-    return found
 
 
 def payers(state: State, line: Line) -> dict[int, int]:
@@ -47,13 +29,15 @@ def payers(state: State, line: Line) -> dict[int, int]:
         if line.code.endswith("POSD") or CARD_PURCHASE.search(line.text):
             return {}
         return {p: g for p, g in state.known_parties(line, PAYABLE).items() if g >= ON_FILE}
+    if PREPAYMENT.search(line.text):
+        return {}
     return state.known_parties(line, RECEIVABLE)
 
 
 def by_amount(state: State, line: Line) -> Proposal | None:
     """Explain a line by the only open item of the party with this amount."""
     parties = payers(state, line)
-    if not parties or _names_something_else(state, line):
+    if not parties or state.names_settled(line):
         return None
     exact: list[Item] = []
     reduced: list[Item] = []
@@ -101,7 +85,7 @@ def late_discount(state: State, line: Line) -> Proposal | None:
     if line.amount < 0:
         return None
     parties = payers(state, line)
-    if not parties or _names_something_else(state, line):
+    if not parties or state.names_settled(line):
         return None
     items = [
         i
@@ -160,17 +144,6 @@ def _of_best_party(items: list[Item], parties: dict[int, int]) -> list[Item]:
     return [i for i in items if parties[i.party] == best]
 
 
-def _names_something_else(state: State, line: Line) -> bool:
-    """Say whether the text names a settled item of this very amount: then it is a repetition."""
-    for index, length in line.hits:
-        item = state.ledger.items[index]
-        if length < 6 or item.left or item.party not in line.parties:
-            continue
-        if any(cash == line.amount for _, cash, _ in state.payments.get(index, ())):
-            return True
-    return False
-
-
 def _suggest(state: State, line: Line, items: list[Item]) -> None:
     """Keep what fits equally well for a person to choose from."""
     first = items[0]
@@ -188,7 +161,7 @@ def by_sum(state: State, line: Line) -> Proposal | None:
     """
     parties = payers(state, line)
     strong = [p for p, g in parties.items() if g >= 2]
-    if not strong or len(strong) > 3 or _names_something_else(state, line):
+    if not strong or len(strong) > 3 or state.names_settled(line):
         return None
     currencies = [line.currency]
     if line.amount < 0 and (line.mandate or line.code.startswith("PMNT-RDDT")):
@@ -206,6 +179,9 @@ def by_sum(state: State, line: Line) -> Proposal | None:
     items, cash, chance = found[0]
     proposal = settle(line, items, cash, "sum", 3 - chance)
     proposal.doubt = chance
+    chosen = {i.index for i in items}
+    if any(i not in chosen and is_specific(n) for i, n in line.hits):
+        proposal.doubt += 0.05
     proposal.reasons = (
         f"{len(items)} open items of {state.ledger.party_names[items[0].party]} come to the amount",
         "no other likely set of them does",
