@@ -221,11 +221,10 @@ def _unaligned(body: list[Token], cut: float) -> bool:
     right = {round(t.top + t.bottom) for t in body if t.x0 > cut}
     if min(len(left), len(right)) < 7:
         return False
-    # Amounts in line with text on the other side are a table's last column.
+    # Amounts in line with text on the other side are columns of one table.
     priced = {round(t.top + t.bottom) for t in body if t.x0 > cut and _PRICE.search(t.text)}
-    if any(y + step in left for y in priced for step in (-1, 0, 1)) and cut > 0.5 * max(
-        t.x1 for t in body
-    ):
+    lined = sum(any(y + step in left for step in range(-3, 4)) for y in priced)
+    if lined > 0.4 * len(priced):
         return False
     few, many = sorted((left, right), key=len)
     near = sum(any(y + step in many for step in (-2, -1, 0, 1, 2)) for y in few)

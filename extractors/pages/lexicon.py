@@ -72,6 +72,10 @@ class Lexicon:
         """Return what exactly this folded wording means."""
         return self._senses.get(key, ())
 
+    def begins(self, key: str) -> bool:
+        """Say whether some wording begins with this folded text and goes on."""
+        return key in self._starts
+
     def matches(self, keys: Sequence[str], joined: Sequence[bool]) -> Iterator[Match]:
         """Yield the longest wordings from left to right, without overlap.
 

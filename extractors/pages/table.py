@@ -277,10 +277,11 @@ def _heads(row: Row, words: Lexicon) -> Iterator[_Head]:
                     break
                 last += 1
         elif match:
-            # `Total c/`: the rest of the phrase belongs to the heading it follows.
-            last = match.last
+            # `Total c/` over `IVA`: the wording may go on in the row below.
+            last, key = match.last, match.key
             while last < len(row.tokens) and joined[last] and last not in found:
-                if row.tokens[last].text.startswith("("):
+                key += keys[last]
+                if not words.begins(key):
                     break
                 last += 1
         else:

@@ -334,7 +334,7 @@ def _ranked(
 ) -> list[tuple[float, Occurrence]]:
     best: dict[Decimal, tuple[float, Occurrence]] = {}
     found = list(found)
-    priced = sum(item.figure.is_money for item in found) >= 2
+    priced = any(item.figure.is_money for item in found)
     for item in found:
         if priced and not item.figure.is_money:
             continue
