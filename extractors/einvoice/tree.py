@@ -33,7 +33,7 @@ class XmlRefused(Exception):
 class Node:
     """One element: local name, namespace, attributes by local name, children, own text."""
 
-    __slots__ = ("attributes", "children", "name", "parent", "space", "text")
+    __slots__ = ("_xpath", "attributes", "children", "name", "parent", "space", "text")
 
     def __init__(
         self, name: str, space: str, attributes: dict[str, str], parent: Node | None
@@ -45,6 +45,7 @@ class Node:
         self.parent = parent
         self.children: list[Node] = []
         self.text = ""
+        self._xpath = ""
 
     def all(self, path: str) -> Iterator[Node]:
         """Yield every descendant on `path` (`A/B|C/D`: a bar separates alternatives)."""
@@ -74,17 +75,16 @@ class Node:
     @property
     def xpath(self) -> str:
         """The place as a path of local names, with positions among same-named siblings."""
-        steps: list[str] = []
-        node: Node | None = self
-        while node is not None:
-            step = node.name
-            if node.parent is not None:
-                same = [child for child in node.parent.children if child.name == node.name]
-                if len(same) > 1:
-                    step += f"[{same.index(node) + 1}]"
-            steps.append(step)
-            node = node.parent
-        return "/" + "/".join(reversed(steps))
+        if not self._xpath:
+            above = "" if self.parent is None else self.parent.xpath
+            self._xpath = f"{above}/{self.name}{self._position()}"
+        return self._xpath
+
+    def _position(self) -> str:
+        if self.parent is None:
+            return ""
+        same = [child for child in self.parent.children if child.name == self.name]
+        return f"[{same.index(self) + 1}]" if len(same) > 1 else ""
 
 
 class _Builder:
