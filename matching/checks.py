@@ -55,6 +55,8 @@ _VAT_FORMS = {
     "SK": r"\d{10}",
     "CHE": r"\d{9}(?:MWST|TVA|IVA)?",
 }
+#: Currencies whose tax is stated in whole units, whatever their minor unit.
+_WHOLE = frozenset({"HUF", "ISK", "JPY", "KRW", "CLP", "IDR", "VND", "TWD"})
 _REQUIRED = (
     ("number", "Invoice number"),
     ("issue_date", "Issue date"),
@@ -107,6 +109,9 @@ def _required(invoice: Invoice, where: str) -> Iterable[Finding]:
 
 def _signs(invoice: Invoice, where: str) -> Iterable[Finding]:
     gross, net = invoice.gross_total, invoice.net_total
+    # A correction (384) may reduce what it corrects; it is held anyway.
+    if invoice.type_code == "384":
+        return
     if gross is not None and gross < 0 and (net is None or net <= 0):
         kind = "a credit note" if invoice.is_credit_note else "an invoice"
         yield finding(
@@ -153,30 +158,64 @@ def _is_us(party: Party, ids: set[str], names: set[str]) -> bool:
 
 
 def _lines(invoice: Invoice, where: str, policy: Policy) -> Iterable[Finding]:
-    """Quantity times price against the line's amount.
+    """Quantity times price, less allowance and with charge, against the line's amount.
 
-    A lower amount may be a line allowance; a higher one is money nobody agreed
-    to, unless the unit price was rounded for print.
+    A lower amount may be an allowance nobody printed. A higher one is money
+    nobody agreed to; within the price tolerance it is told, beyond it holds.
     """
+    if _lines_include_vat(invoice, policy):
+        yield finding("lines_include_vat", where=where)
+        return
+    percent = policy.tolerances.price_percent
     for line in invoice.lines:
-        if line.net_amount is None or line.quantity is None or line.unit_price is None:
+        amount = computed_amount(line)
+        if amount is None or line.net_amount is None:
             continue
-        base = line.price_base_quantity or Decimal(1)
-        wanted = line.quantity * line.unit_price / base
-        # Prices are rounded for print: half a unit of the last decimal, cents at least.
-        exponent = line.unit_price.as_tuple().exponent
-        places = max(-exponent, 2) if isinstance(exponent, int) else 2
-        slack = abs(line.quantity / base) * Decimal(5).scaleb(-places - 1)
+        wanted = amount + (line.charge or _ZERO) - (line.allowance or _ZERO)
         difference = line.net_amount - wanted
-        if abs(difference) <= policy.rounding + slack:
+        if abs(difference) <= policy.rounding + rounding_slack(line):
             continue
         yield finding(
             "line_mismatch",
             where=f"{where}, line {line.number}",
             expected=round_half_up(wanted),
             actual=line.net_amount,
-            severity=Severity.BLOCK if difference > 0 else None,
+            severity=Severity.BLOCK if difference > abs(wanted) * percent / 100 else None,
         )
+
+
+def computed_amount(line: Line) -> Decimal | None:
+    """Return quantity times price, before allowance and charge; None when either is missing."""
+    if line.quantity is None or line.unit_price is None:
+        return None
+    return line.quantity * line.unit_price / (line.price_base_quantity or 1)
+
+
+def rounding_slack(line: Line) -> Decimal:
+    """Return what a price rounded for print does to the line's amount, at most.
+
+    Half a unit of the last decimal printed, of a cent at least, times the quantity.
+    """
+    if line.quantity is None or line.unit_price is None:
+        return _ZERO
+    exponent = line.unit_price.as_tuple().exponent
+    places = max(-exponent, 2) if isinstance(exponent, int) else 2
+    return abs(line.quantity / (line.price_base_quantity or 1)) * Decimal(5).scaleb(-places - 1)
+
+
+def _sum_of_lines(invoice: Invoice) -> Decimal | None:
+    amounts = [line.net_amount for line in invoice.lines]
+    known = [amount for amount in amounts if amount is not None]
+    return sum(known, _ZERO) if amounts and len(known) == len(amounts) else None
+
+
+def _lines_include_vat(invoice: Invoice, policy: Policy) -> bool:
+    """Say whether the lines add up to the gross total instead of the net, as shops print them."""
+    lines, net, gross = _sum_of_lines(invoice), invoice.net_total, invoice.gross_total
+    if lines is None or net is None or gross is None or not invoice.tax_total:
+        return False
+    lines += (invoice.charge_total or _ZERO) - (invoice.allowance_total or _ZERO)
+    return abs(lines - gross) <= policy.rounding < abs(lines - net)
 
 
 def _totals(invoice: Invoice, where: str, policy: Policy) -> Iterable[Finding]:
@@ -191,10 +230,9 @@ def _totals(invoice: Invoice, where: str, policy: Policy) -> Iterable[Finding]:
                 expected=wanted,
                 actual=gross,
             )
-    amounts = [line.net_amount for line in invoice.lines]
-    if not amounts or None in amounts:
+    lines = _sum_of_lines(invoice)
+    if lines is None or _lines_include_vat(invoice, policy):
         return
-    lines = sum((a for a in amounts if a is not None), _ZERO)
     if invoice.lines_total is not None and abs(lines - invoice.lines_total) > policy.rounding:
         yield finding(
             "total_mismatch",
@@ -219,6 +257,8 @@ def _totals(invoice: Invoice, where: str, policy: Policy) -> Iterable[Finding]:
 def _vat(invoice: Invoice, where: str, policy: Policy) -> Iterable[Finding]:
     vat = invoice.tax_total
     tolerance = policy.vat_rounding * max(len(invoice.lines), 1)
+    if invoice.currency in _WHOLE:
+        tolerance = max(tolerance, Decimal(max(len(invoice.tax_lines), 1)))
     rows = [t for t in invoice.tax_lines if t.basis is not None and t.rate is not None]
     for row in rows:
         assert row.basis is not None and row.rate is not None
@@ -233,7 +273,7 @@ def _vat(invoice: Invoice, where: str, policy: Policy) -> Iterable[Finding]:
         if abs(rows_sum - vat) > policy.rounding:
             yield _wrong_vat(where, "the sum of the VAT rows", rows_sum, vat, policy.rounding)
     wanted_total = _vat_of_lines(invoice)
-    if vat is None or wanted_total is None:
+    if vat is None or wanted_total is None or _lines_include_vat(invoice, policy):
         return
     if abs(wanted_total - vat) > tolerance:
         yield _wrong_vat(where, "VAT of all lines", wanted_total, vat, tolerance)

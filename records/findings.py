@@ -350,6 +350,9 @@ CATALOGUE: dict[str, Code] = {
     "line_mismatch": Code(
         "Quantity times price is not the line's amount", _W, "Compare the line with the page."
     ),
+    "lines_include_vat": Code(
+        "The lines are printed with VAT; they add up to the gross total", _W, "Nothing to do."
+    ),
     "negative_amount": Code(
         "The signs of the amounts contradict the type of the document",
         _B,

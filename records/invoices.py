@@ -34,7 +34,8 @@ class Party:
 class Line:
     """Invoice line (BG-25). Amounts are net, in the invoice currency.
 
-    `unit_price` is for `price_base_quantity` units (None means 1).
+    `unit_price` is for `price_base_quantity` units (None means 1). `allowance`
+    and `charge` (BT-136, BT-141) are already in `net_amount`.
     """
 
     number: int
@@ -51,6 +52,8 @@ class Line:
     vat_category: str | None = None
     order_ref: str | None = None
     order_line_ref: str | None = None
+    allowance: Decimal | None = None
+    charge: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -260,6 +263,8 @@ def assemble(fields: Sequence[Field]) -> tuple[Invoice, tuple[Finding, ...]]:
                 vat_category=text("vat_category", n),
                 order_ref=text("line_order_ref", n),
                 order_line_ref=text("order_line_ref", n),
+                allowance=number("line_allowance", n),
+                charge=number("line_charge", n),
             )
             for n in rows("line")
         ),

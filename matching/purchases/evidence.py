@@ -13,12 +13,14 @@ from datetime import date
 from decimal import Decimal
 from difflib import SequenceMatcher
 
+from matching.checks import computed_amount, rounding_slack
 from matching.names import squeezed, word_set, words
 from matching.purchases.books import Position, PurchaseBooks
 from matching.purchases.references import Strength
 from records.invoices import Invoice, Line
 
 _ZERO = Decimal(0)
+_CENT = Decimal("0.01")
 
 #: Words that name a charge or an allowance instead of goods, folded.
 CHARGE_WORDS = word_set(
@@ -54,6 +56,7 @@ class Goods:
     words: frozenset[str]
     text: str
     price: Decimal | None
+    charged: Decimal | None
 
     @property
     def number(self) -> int:
@@ -80,17 +83,34 @@ class Pair:
 
 
 def goods_of(line: Line) -> Goods:
-    """Prepare an invoice line; the price is per one unit, whatever base it is printed for."""
+    """Prepare an invoice line; prices are per one unit, whatever base they are printed for.
+
+    `charged` is what each unit costs after the line's allowance and charge, set
+    only where that is not the printed price: a right price beside a wrong
+    amount must not pass.
+    """
     articles = tuple(
         squeezed(a) for a in (line.buyer_article_number, line.article_number) if a and squeezed(a)
     )
     price = line.unit_price
     if price is not None and line.price_base_quantity:
         price = price / line.price_base_quantity
-    if price is None and line.net_amount is not None and line.quantity:
-        price = line.net_amount / line.quantity
+    charged = None
+    if line.net_amount is not None and line.quantity:
+        amount = computed_amount(line)
+        if amount is None:
+            price = line.net_amount / line.quantity
+        elif abs(line.net_amount - amount) > _CENT + rounding_slack(line):
+            charged = line.net_amount / line.quantity
     text = line.description or ""
-    return Goods(line=line, articles=articles, words=words(text), text=squeezed(text), price=price)
+    return Goods(
+        line=line,
+        articles=articles,
+        words=words(text),
+        text=squeezed(text),
+        price=price,
+        charged=charged,
+    )
 
 
 def is_charge(goods: Goods) -> bool:
@@ -127,7 +147,7 @@ def weigh(
         if goods.line.quantity is not None:
             quantity = goods.line.quantity * factor
         if goods.price is not None:
-            price = goods.price / factor
+            price = _compared_price(goods, goods.price, position, invoice.issue_date, factor)
     gap = _price_gap(price, position, invoice.issue_date)
     price_fits = gap is not None and gap <= price_percent
     open_quantity = books.received(position) - books.billed(position)
@@ -195,6 +215,24 @@ def _description_points(goods: Goods, position: Position, misspelt: bool) -> int
         return 0
     # An exact repetition outweighs one that is part of a longer text.
     return int(40 * share) + (5 if wanted == goods.words else 0)
+
+
+def _compared_price(
+    goods: Goods, printed: Decimal, position: Position, day: date | None, factor: Decimal
+) -> Decimal:
+    """Return the price to compare with the order's, per order unit.
+
+    Dearer than printed counts as charged. Cheaper may be an allowance that the
+    order knows or not: whichever is nearer to its price.
+    """
+    price = printed / factor
+    if goods.charged is None:
+        return price
+    charged = goods.charged / factor
+    if charged > price:
+        return charged
+    ordered = position.in_force(day).unit_price
+    return min(price, charged, key=lambda p: abs(p - ordered))
 
 
 def _price_gap(price: Decimal | None, position: Position, day: date | None) -> Decimal | None:

@@ -233,6 +233,8 @@ def _line(number: int, given: dict[str, Any], invoice: dict[str, Any]) -> Line:
         vat_rate=_number(given.get("vat_rate", invoice.get("vat_rate", 19))),
         order_ref=given.get("order"),
         order_line_ref=given.get("order_line"),
+        allowance=_maybe(given, "allowance"),
+        charge=_maybe(given, "charge"),
     )
 
 
