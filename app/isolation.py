@@ -108,6 +108,10 @@ class Isolated:
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(list(preload))
 
+    def warm(self) -> None:
+        """Begin to import what children will need, so that the first need not wait for it."""
+        _start_server()
+
     def run(
         self, function: Callable[..., Result], *args: Any, limits: Limits | None = None
     ) -> Result:

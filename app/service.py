@@ -41,6 +41,7 @@ def serve(office: Office, *, host: str, port: int) -> int:
     schedules cannot be understood, the address is taken, or another process
     already works on the same SQLite database.
     """
+    office.box.warm()
     bots = {name: make_bot(office, name) for name in office.settings.bots}
     service = Service(office, bots, timetable(office.settings))
     told = threading.Event()

@@ -1,0 +1,254 @@
+"""Kill the service over and over and count what is in the books.
+
+    python -m benchmarks.kill random   [--kills 100] [--postgres]
+    python -m benchmarks.kill save     [--kills 20]    while the workbook is being saved
+    python -m benchmarks.kill report   [--kills 5]     between sending the report and recording it
+
+Every kill is SIGKILL to a real `nightclerk serve`. On SQLite it is started
+again under its own name. On PostgreSQL two workers run, and a killed one never
+comes back: a new one takes its place under a new name, and its work must be
+taken over. Exit code 1 when an invoice is lost or posted twice, or when going
+on took more than ten seconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import signal
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy import create_engine, func, select
+
+from app.engine import Backlog
+from app.tables import postings
+from benchmarks.small_office import SmallOffice, report
+
+
+class Shift:
+    """The workers of one office, to be killed."""
+
+    def __init__(self, office: SmallOffice, workers: int) -> None:
+        """Start so many workers."""
+        self.office, self._database = office, create_engine(office.database)
+        self._made = 0
+        self.workers: dict[str, subprocess.Popen[bytes]] = {}
+        for _ in range(workers):
+            self.start_new()
+        until(lambda: "ready" in self._log(), 60)
+        self.backlog = Backlog(office.database)
+
+    def _log(self) -> str:
+        path = self.office.folder / "serve.log"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def start_new(self) -> str:
+        """Start a worker under a name that was never used."""
+        self._made += 1
+        name = f"w{self._made}"
+        self.start(name)
+        return name
+
+    def start(self, name: str) -> None:
+        """Start a worker under a name."""
+        config = self.office.config.with_name(f"{name}.yaml")
+        text = self.office.config.read_text().replace("port: 0", f"port: 0, worker: {name}")
+        config.write_text(text)
+        self.workers[name] = self.office.start("serve", "--config", str(config))
+
+    def kill(self, name: str) -> None:
+        """End a worker without warning."""
+        worker = self.workers.pop(name)
+        os.kill(worker.pid, signal.SIGKILL)
+        worker.wait()
+
+    def run(self, bot: str) -> None:
+        """Have a bot run as soon as may be."""
+        self.backlog.hand_in_run(bot, datetime.now(UTC))
+
+    def delivered(self, kind: str = "invoice") -> int:
+        """Return how many postings the books have confirmed."""
+        where = (postings.c.state == "delivered", postings.c.kind == kind)
+        with self._database.connect() as tx:
+            return int(tx.execute(select(func.count()).where(*where)).scalar_one())
+
+    def dead_letters(self) -> int:
+        """Return how much waits for a person."""
+        return len(self.backlog.dead_letters())
+
+    def finish(self, seconds: float = 180) -> bool:
+        """Let the workers come to an end of the work; say whether they did."""
+        for letter in self.backlog.dead_letters():
+            self.backlog.replay(letter.bot, letter.id)
+        self.run("invoices")
+        return until(lambda: not self.backlog.unfinished("invoices"), seconds)
+
+    def end(self) -> None:
+        """Stop the workers as a service manager does."""
+        for worker in self.workers.values():
+            worker.terminate()
+        for worker in self.workers.values():
+            worker.wait(60)
+        self.backlog.close()
+        self._database.dispose()
+
+
+def until(condition: Callable[[], bool], seconds: float, pause: float = 0.05) -> bool:
+    """Wait for a condition; say whether it came true in time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(pause)
+    return True
+
+
+def kill_at_random(shift: Shift, kills: int, dice: random.Random, *, peers: bool) -> list[float]:
+    """Kill at random moments of ongoing work; return how long it took to go on, in seconds."""
+    recovered = []
+    for number in range(kills):
+        shift.office.send_mail(3)
+        shift.run("invoices")
+        time.sleep(dice.uniform(0.0, 3.0))
+        name = dice.choice(sorted(shift.workers))
+        before = shift.delivered()
+        shift.kill(name)
+        killed = time.monotonic()
+        if peers:
+            shift.start_new()
+            ended = until(lambda n=name: n not in shift.backlog.holders(), 60)  # type: ignore[misc]
+        else:
+            shift.start(name)
+            if dice.random() < 0.2:  # once in a while die again while starting
+                continue
+            ended = until(lambda b=before: shift.delivered() > b or _idle(shift), 60)  # type: ignore[misc]
+        recovered.append(time.monotonic() - killed if ended else 60.0)
+        if number % 20 == 19:
+            report("so far", {"kills": number + 1, "delivered": shift.delivered()})
+    return recovered
+
+
+def _idle(shift: Shift) -> bool:
+    return not shift.backlog.unfinished("invoices")
+
+
+def kill_while_saving(shift: Shift, kills: int, dice: random.Random) -> list[float]:
+    """Kill while the new workbook is being written; return how long it took to go on."""
+    out, recovered = shift.office.folder / "out", []
+    for _ in range(kills):
+        before = shift.delivered()
+        shift.office.send_mail(3)
+        shift.run("invoices")
+        until(lambda: _saving(out), 60, pause=0.001)
+        time.sleep(dice.uniform(0.0, 0.02))
+        (name,) = shift.workers
+        shift.kill(name)
+        killed = time.monotonic()
+        shift.start(name)
+        ended = until(lambda b=before: shift.delivered() > b, 60)  # type: ignore[misc]
+        recovered.append(time.monotonic() - killed if ended else 60.0)
+        for left in out.glob(".nightclerk-*"):
+            for file in left.iterdir():
+                file.unlink()
+            left.rmdir()
+    return recovered
+
+
+def _saving(out: Path) -> bool:
+    return out.exists() and any(entry.name.startswith(".nightclerk-") for entry in os.scandir(out))
+
+
+def kill_after_sending(folder: Path, kills: int) -> dict[str, object]:
+    """Kill as soon as the report is in the outbox; count reports and unrecorded sendings."""
+    hits = wrong = 0
+    for number in range(kills):
+        shift = Shift(SmallOffice(folder / str(number), 1), 1)
+        mail = shift.office.folder / "out" / "mail"
+        shift.run("report")
+        until(lambda m=mail: m.exists() and any(m.glob("*.eml")), 60, pause=0.001)  # type: ignore[misc]
+        (name,) = shift.workers
+        shift.kill(name)
+        hits += not shift.delivered("report")
+        shift.start(name)
+        recorded = until(lambda s=shift: s.delivered("report") == 1, 60)  # type: ignore[misc]
+        wrong += not recorded or len(list(mail.glob("*.eml"))) != 1
+        shift.end()
+    return {"kills": kills, "killed before it was recorded": hits, "lost or doubled": wrong}
+
+
+@contextmanager
+def database(postgres: bool) -> Iterator[str | None]:
+    """Give the URL of an empty PostgreSQL database, or None for SQLite."""
+    if not postgres:
+        yield None
+        return
+    from tests.servers.postgres import Cluster, find_binaries
+
+    binaries = find_binaries()
+    if binaries is None:
+        raise SystemExit("no PostgreSQL server on this machine (Debian: apt install postgresql)")
+    with tempfile.TemporaryDirectory(prefix="nightclerk-pg-") as folder:
+        cluster = Cluster(binaries, Path(folder))
+        try:
+            yield cluster.new_database()
+        finally:
+            cluster.stop()
+
+
+def main() -> int:
+    """Run one test and print its figures; 1 when something was lost, doubled or too slow."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("when", choices=["random", "save", "report"])
+    parser.add_argument("--kills", type=int, default=None)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--postgres", action="store_true")
+    given = parser.parse_args()
+    kills = given.kills or {"random": 100, "save": 20, "report": 5}[given.when]
+    dice = random.Random(given.seed)
+    with tempfile.TemporaryDirectory(prefix="nightclerk-kill-") as scratch:
+        folder = Path(scratch)
+        if given.when == "report":
+            figures = kill_after_sending(folder, kills)
+            report("killed between sending the report and recording it", figures)
+            return int(bool(figures["lost or doubled"]))
+        with database(given.postgres) as url:
+            office = SmallOffice(folder / "office", 3 * kills + 3, url)
+            shift = Shift(office, 2 if given.postgres else 1)
+            shift.run("records")
+            until(lambda: not shift.backlog.unfinished("records"), 60)
+            if given.when == "save":
+                took = kill_while_saving(shift, kills, dice)
+            else:
+                took = kill_at_random(shift, kills, dice, peers=given.postgres)
+            set_aside = shift.dead_letters()
+            finished = shift.finish()
+            tally = office.tally()
+            shift.end()
+        figures = {
+            "kills": kills,
+            "invoices": tally.sent,
+            "missing": tally.missing,
+            "doubled": tally.doubled,
+            "undelivered": tally.undelivered,
+            "states": tally.states,
+            "dead letters replayed": set_aside,
+            "seconds to go on, median": round(statistics.median(took), 1),
+            "seconds to go on, most": round(max(took), 1),
+        }
+        store = "PostgreSQL, two workers" if given.postgres else "SQLite, one worker"
+        report(f"{given.when} kills, {store}", figures)
+        if not (finished and tally.sound):
+            print(shift.office.folder.joinpath("serve.log").read_text()[-3000:])
+        return int(not (finished and tally.sound and max(took) < 10))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
