@@ -8,7 +8,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, func, or_, select
+from sqlalchemy import Connection, case, func, or_, select
 
 from app.codec import load
 from app.store import as_finding
@@ -22,6 +22,7 @@ from app.tables import (
     statements,
     transactions,
 )
+from extractors.containers import BODY_NAMES
 from records.banking import BankTransaction
 from records.findings import Finding
 from records.matches import Match
@@ -152,9 +153,12 @@ def message_rows(tx: Connection) -> list[MessageRow]:
     ):
         states.setdefault(row[0], Counter())[row[1]] += row[2]
     found = _findings(tx, "message")
+    said_nothing = _only_text(tx)
     rows = []
     for row in tx.execute(select(messages).order_by(messages.c.received_at, messages.c.key)):
-        outcome, reason = _outcome(row, states.get(row.key, Counter()))
+        outcome, reason = _outcome(
+            row, states.get(row.key, Counter()), found.get(row.key, []), row.key in said_nothing
+        )
         rows.append(
             MessageRow(
                 key=row.key,
@@ -169,11 +173,29 @@ def message_rows(tx: Connection) -> list[MessageRow]:
     return rows
 
 
+def _only_text(tx: Connection) -> set[str]:
+    """Return the messages whose only document is their own text, and that text is no invoice."""
+    own_text = documents.c.name.in_(BODY_NAMES) & (documents.c.state == "filed")
+    rows = tx.execute(
+        select(documents.c.message_key)
+        .where(documents.c.message_key.is_not(None))
+        .group_by(documents.c.message_key)
+        .having(func.sum(case((own_text, 0), else_=1)) == 0)
+    )
+    return set(rows.scalars())
+
+
 #: The outcome of a message is the most urgent among its documents'.
 _URGENCY = ("held", "received", "read", "matched", "decided", "posted", "rejected", "joined")
 
 
-def _outcome(row: Any, states: Counter[str]) -> tuple[str, str]:
+def _outcome(
+    row: Any, states: Counter[str], found: list[Finding], said_nothing: bool
+) -> tuple[str, str]:
+    if any(f.blocks for f in found):
+        return "held", "; ".join(str(f) for f in found if f.blocks)
+    if said_nothing:
+        return "nothing to do", "only its own text, which is no invoice"
     if row.outcome != "documents":
         return row.outcome.replace("_", " "), row.outcome_reason
     detail = ", ".join(f"{n} {OUTCOMES.get(s, s)}" for s, n in sorted(states.items()))

@@ -43,15 +43,6 @@ cursors = Table(
     Column("changed_at", String, nullable=False),
 )
 
-tokens = Table(
-    # Rotated OAuth refresh tokens, sealed with a key from outside the database.
-    "tokens",
-    meta,
-    Column("name", String, primary_key=True),
-    Column("sealed", Text, nullable=False),
-    Column("changed_at", String, nullable=False),
-)
-
 messages = Table(
     "messages",
     meta,

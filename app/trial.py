@@ -187,7 +187,9 @@ class _Trial:
         say(f"Invoices: {total} in the tables: {counted or 'none'}.")
         say(f" Documents read: {documents}.\n")
         if tables.findings:
-            say(f"Tables: {len(tables.findings)} rows could not be read, e.g. {tables.findings[0]}\n")
+            say(
+                f"Tables: {len(tables.findings)} rows could not be read, e.g. {tables.findings[0]}\n"
+            )
         say(f"\nLook at {self.out / 'report.html'} and {self.out / 'ledger.xlsx'};\n")
         say(f"for other programs {self.out / 'matches.jsonl'} and {self.out / 'invoices.jsonl'}.\n")
 
@@ -292,9 +294,7 @@ def match_received(
         yield received, match, "post" if isinstance(verdict, Post) else "suggest"
 
 
-def _invoice_row(
-    received: ReceivedInvoice, match: InvoiceMatch, decision: str
-) -> dict[str, Value]:
+def _invoice_row(received: ReceivedInvoice, match: InvoiceMatch, decision: str) -> dict[str, Value]:
     invoice = received.invoice
     return {
         "Vendor": match.vendor_id,
@@ -309,5 +309,3 @@ def _invoice_row(
         "Decision": decision,
         "Confidence": Decimal(str(round(match.confidence, 4))),
     }
-
-

@@ -51,6 +51,10 @@ class Unpacked:
     origin: str
 
 
+_HTML_BODY, _TEXT_BODY = "body.html", "body.txt"
+#: What a message's own text is called as a document.
+BODY_NAMES = (_HTML_BODY, _TEXT_BODY)
+
 #: Media types that are never documents and whose absence nobody misses.
 _SIGNATURES = re.compile(
     rb"\A\s*-----BEGIN PGP (?:SIGNATURE|PUBLIC KEY)|\A\s*BEGIN:V(?:CARD|CALENDAR)", re.IGNORECASE
@@ -193,9 +197,9 @@ class _Unpacking:
 
     def _body(self, body: _Body, origin: str) -> Iterator[Unpacked | Finding]:
         if body.html is not None and body.html.strip():
-            yield from self._count("body.html", body.html, "text/html", origin)
+            yield from self._count(_HTML_BODY, body.html, "text/html", origin)
         elif body.text is not None and body.text.strip():
-            yield from self._count("body.txt", body.text, "text/plain", origin)
+            yield from self._count(_TEXT_BODY, body.text, "text/plain", origin)
 
     def _parts(
         self, message: email.message.Message, body: _Body, origin: str, depth: int

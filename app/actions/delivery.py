@@ -58,9 +58,7 @@ def _take(office: Office, target: str) -> Sequence[Any]:
     return batch
 
 
-def _deliver(
-    office: Office, poster: Poster, target: str, batch: Sequence[Any]
-) -> int:
+def _deliver(office: Office, poster: Poster, target: str, batch: Sequence[Any]) -> int:
     done: dict[str, str] = {}
     unclear: dict[str, str] = {}
     fresh: list[Posting] = []

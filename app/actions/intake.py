@@ -16,7 +16,7 @@ from sqlalchemy import Connection, select, update
 from app.actions.opening import mailbox as open_mailbox
 from app.audit import Entry, record
 from app.codec import plain, unplain
-from app.isolation import Crashed, Limits, OutOfMemory, TookTooLong
+from app.isolation import IsolationFailure, Limits, OutOfMemory, TookTooLong
 from app.office import Office
 from app.store import advance, cursor, note, upsert
 from app.tables import arrivals, documents, messages
@@ -49,8 +49,12 @@ def receive(office: Office, mailbox: str) -> int:
         source.settle(message, row.outcome)
         _settled(office, message)
     count = 0
-    for message, position in source.fetch(since):
-        is_new, outcome = _take(office, message, name, position)
+    limits = office.settings.limits
+    bounds = Limits(timeout_seconds=limits.seconds, memory_bytes=limits.memory_mb << 20)
+    for (message, position), parts in office.box.map(
+        unpack_message, source.fetch(since), limits=bounds
+    ):
+        is_new, outcome = _take(office, message, name, position, *_sorted_out(parts))
         count += is_new
         source.settle(message, outcome)
         _settled(office, message)
@@ -77,24 +81,32 @@ def pending(office: Office, first: bool) -> list[str]:
 def take_file(office: Office, path: Path, origin: str) -> list[str]:
     """Take one file from a folder as if it had come by mail; return its document ids."""
     content = path.read_bytes()
-    unpacked, found = _unpacked(office, path)
+    key = f"file:{hashlib.sha256(content).hexdigest()}"
+    message = Message(key=key, account="files", subject=path.name, size=len(content), path=path)
+    try:
+        parts: object = office.box.run(unpack_message, (message, ""))
+    except IsolationFailure as failure:
+        parts = failure
+    unpacked, found = _sorted_out(parts)
     with office.database.begin() as tx:
-        key = f"file:{hashlib.sha256(content).hexdigest()}"
-        message = Message(key=key, account="files", subject=path.name, size=len(content), path=path)
         if not upsert(tx, messages, [_row(office, message, "", "documents", settled=True)]):
             return []
         return _documents(tx, office, message, unpacked, found, origin)
 
 
-def _take(office: Office, message: Message, source: str, position: str) -> tuple[bool, str]:
+def _take(
+    office: Office,
+    message: Message,
+    source: str,
+    position: str,
+    unpacked: Sequence[Unpacked],
+    more: Sequence[Finding],
+) -> tuple[bool, str]:
     """Commit one message with its documents and the new cursor, all or nothing."""
-    unpacked: Sequence[Unpacked] = ()
-    found: list[Finding] = list(message.findings)
+    found = [*message.findings, *more]
     digest = ""
     if message.path is not None:
         digest = hashlib.sha256(message.path.read_bytes()).hexdigest()
-        unpacked, more = _unpacked(office, message.path)
-        found += more
     with office.database.begin() as tx:
         advance(tx, office, source, position)
         twin = None
@@ -193,27 +205,22 @@ def _settled(office: Office, message: Message) -> None:
         tx.execute(update(messages).where(messages.c.key == message.key).values(settled=True))
 
 
-def unpack_all(path: Path) -> list[Unpacked | Finding]:
+def unpack_message(given: tuple[Message, str]) -> list[Unpacked | Finding]:
     """Unpack a message completely; runs in the isolated process."""
-    return list(unpack(path))
+    message, _ = given
+    return [] if message.path is None else list(unpack(message.path))
 
 
-def _unpacked(office: Office, path: Path) -> tuple[list[Unpacked], list[Finding]]:
-    limits = office.settings.limits
-    try:
-        parts = office.box.run(
-            unpack_all,
-            path,
-            limits=Limits(timeout_seconds=limits.seconds, memory_bytes=limits.memory_mb << 20),
-        )
-    except TookTooLong:
-        return [], [finding("took_too_long", where="message")]
-    except OutOfMemory:
-        return [], [finding("out_of_memory", where="message")]
-    except Crashed as error:
-        return [], [
-            finding("reader_crashed", where="message", message=f"Unpacking failed: {error}")
-        ]
+def _sorted_out(parts: object) -> tuple[list[Unpacked], list[Finding]]:
+    """Part the documents from the Findings; a failed unpacking is a Finding."""
+    if isinstance(parts, BaseException):
+        codes: dict[type[object], str] = {
+            TookTooLong: "took_too_long",
+            OutOfMemory: "out_of_memory",
+        }
+        code = codes.get(type(parts), "reader_crashed")
+        return [], [finding(code, where="message", actual=str(parts))]
+    assert isinstance(parts, list)
     return (
         [part for part in parts if isinstance(part, Unpacked)],
         [part for part in parts if isinstance(part, Finding)],

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
-from email.utils import parseaddr
 from typing import Any
 
 from sqlalchemy import Connection, Row, select, update
@@ -33,11 +32,11 @@ from app.store import (
 )
 from app.tables import approvals, documents, invoices, messages, order_allocations
 from extractors.reading import ReadOptions, read
-from matching.checks import check_invoice
 from matching.duplicates import EarlierInvoice
 from matching.policy import Hold, Join, Post, Verdict, decide
 from matching.purchases import PurchaseBooks, match_invoice
 from matching.purchases.books import as_earlier
+from matching.senders import check_sender, domain_of
 from matching.vendors import VendorDirectory
 from records.documents import Document, Kind, Message, Reading
 from records.findings import Finding, finding
@@ -195,15 +194,10 @@ def match(office: Office, work: str) -> str:
             books,
             policy,
             message_key=row.message_key,
+            sender_domain=domain_of(message.sender) if message else None,
+            received_on=office.today(),
         )
-        vendor = next((v for v in every(tx, Vendor) if v.id == result.vendor_id), None)
-        found = [
-            *problems,
-            *check_invoice(invoice, policy, vendor=vendor, received_on=office.today()),
-            *_sender_findings(office, message, vendor, tx),
-        ]
-        known = {(f.code, f.where) for f in result.findings}
-        found = [*result.findings, *(f for f in found if (f.code, f.where) not in known)]
+        found = [*result.findings, *problems, *_sender_findings(tx, office, message, result)]
         earlier = books.consume(document_id, invoice, result, message_key=row.message_key)
         _save(tx, office, document_id, invoice, result, earlier)
         note(tx, office, "document", document_id, "match", found)
@@ -225,7 +219,7 @@ def _slice(
     """Gather what concerns this invoice's vendor, and the orders it names."""
     vendors = list(every(tx, Vendor))
     found = VendorDirectory(vendors).identify(
-        invoice.seller, invoice.ibans, _domain(message)
+        invoice.seller, invoice.ibans, domain_of(message.sender) if message else None
     )
     members = [v.id for v in found.group.members] if found.group else []
     members += [v.id for group in found.candidates for v in group.members]
@@ -430,16 +424,22 @@ def _booked_elsewhere(
 
 
 def _sender_findings(
-    office: Office, message: Message | None, vendor: Vendor | None, tx: Connection
-) -> list[Finding]:
-    return []
-
-
-def _domain(message: Message | None) -> str | None:
-    """Return the domain a message says it comes from."""
-    if message is None:
-        return None
-    return parseaddr(message.sender)[1].rpartition("@")[2].lower() or None
+    tx: Connection, office: Office, message: Message | None, result: InvoiceMatch
+) -> tuple[Finding, ...]:
+    """Doubt the sender: against the vendor it claims to be, and every domain we know."""
+    if message is None or not message.sender:
+        return ()
+    vendors = list(every(tx, Vendor))
+    before = tx.execute(
+        select(messages.c.sender)
+        .join(documents, documents.c.message_key == messages.c.key)
+        .where(documents.c.state == "posted")
+        .distinct()
+    ).scalars()
+    known = {domain for vendor in vendors for domain in vendor.email_domains}
+    known |= {domain for sender in before if (domain := domain_of(sender))}
+    vendor = next((v for v in vendors if v.id == result.vendor_id), None)
+    return check_sender(message, vendor, office.settings.company.trusted_hosts, known)
 
 
 def _evidence(result: InvoiceMatch) -> dict[str, Any]:
