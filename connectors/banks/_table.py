@@ -37,6 +37,25 @@ _IN_AMOUNT = re.compile(r"\b[A-Z]{3}\b")
 _CURRENCY = re.compile(r"\b(?:currency|w.hrung|devise|valuta|moneda|waluta)\s*:?\s*([A-Z]{3})\b")
 
 
+#: A table's title row is looked for among so many rows.
+HEADER_WITHIN = 60
+
+
+def fits(profile: Profile, rows: Iterable[list[str]]) -> bool:
+    """Say whether the profile is for a table that begins with these rows.
+
+    Its title row is among them; a profile without titles fits a table whose
+    first row is an entry by it.
+    """
+    filled = [row for row in rows if any(cell.strip() for cell in row)]
+    if profile.header:
+        return any(profile.is_header(row) for row in filled)
+    return bool(filled) and (
+        bool(days(_cell(filled[0], profile.columns.booking_date)))
+        and _signed(filled[0], profile) is not None
+    )
+
+
 def read_table(
     rows: Iterable[list[str]], profile: Profile, kind: str
 ) -> Iterator[BankTransaction | Statement | Finding]:

@@ -10,14 +10,13 @@ from typing import TextIO
 
 from connectors.banks._guess import guess
 from connectors.banks._profile import Profile
-from connectors.banks._table import read_table
+from connectors.banks._table import HEADER_WITHIN, fits, read_table
 from records.banking import BankTransaction, Statement
 from records.documents import Document
 from records.findings import Finding, finding
 
 _HEAD = 1 << 16
 _DELIMITERS = ";,\t|"
-_HEADER_WITHIN = 60
 
 
 class Reader:
@@ -42,8 +41,7 @@ class Reader:
         if len(head) == _HEAD:
             text = text[: text.rfind("\n") + 1]
         for profile in self._profiles:
-            rows = _rows(text, profile.delimiter)
-            if any(profile.is_header(row) for row in rows[:_HEADER_WITHIN]):
+            if fits(profile, _rows(text, profile.delimiter)[:HEADER_WITHIN]):
                 return profile
         delimiter = _delimiter(text)
         if delimiter is None:

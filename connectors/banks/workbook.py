@@ -8,12 +8,10 @@ from itertools import islice
 from connectors.banks._guess import guess
 from connectors.banks._profile import Profile
 from connectors.banks._sheet import SheetFault, Workbook
-from connectors.banks._table import read_table
+from connectors.banks._table import HEADER_WITHIN, fits, read_table
 from records.banking import BankTransaction, Statement
 from records.documents import Document
 from records.findings import Finding, finding
-
-_HEADER_WITHIN = 60
 
 
 class Reader:
@@ -70,8 +68,7 @@ class Reader:
     def _sheet(self, book: Workbook, name: str) -> tuple[str, Profile] | None:
         for sheet in book.sheets:
             for profile in self._profiles:
-                head = islice(book.rows(sheet), _HEADER_WITHIN)
-                if any(profile.is_header(row) for row in head):
+                if fits(profile, islice(book.rows(sheet), HEADER_WITHIN)):
                     return sheet, profile
             guessed = guess(book.rows(sheet), name)
             if guessed is not None:

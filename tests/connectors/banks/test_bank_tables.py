@@ -157,3 +157,13 @@ def test_a_large_workbook_is_streamed(tmp_path: Path) -> None:
     rows: list[list[object]] = [["Date", "Text", "Amount"]]
     rows += [[dt.date(2026, 4, 3), f"row {i}", i] for i in range(3000)]
     assert len(read_file(workbook(tmp_path, rows)).entries) == 3000
+
+
+def test_a_profile_without_titles(tmp_path: Path) -> None:
+    profile = Profile(name="p", columns=Columns(booking_date=0, amount=2), date_order="dmy")
+    rows = '03/04/2026,a,3.50\n05/04/2026,b,"1,000.00"\n'
+    result = read_bytes(tmp_path, rows, profiles=[profile])
+    assert "profile_guessed" not in result.codes
+    assert result.entries[0].booking_date == dt.date(2026, 4, 3)
+    other = read_bytes(tmp_path, "x,03/04/2026,3.50\n", profiles=[profile])
+    assert "profile_guessed" in other.codes
