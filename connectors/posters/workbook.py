@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -43,6 +42,7 @@ KEY = "Key"
 DELIVERY = "Delivery"
 #: How many new rows are compared cell by cell when they are read back.
 _COMPARED = 2000
+_MEANWHILE = "was changed by somebody meanwhile; nothing was written."
 
 
 class Poster:
@@ -85,12 +85,11 @@ class Poster:
             return None
         stamp = _stamp(self._path)
         if self._seen is None or self._seen[0] != stamp:
+            found: dict[str, str] = {}
             with _explained(self._path), Package(self._path) as package:
-                found = {
-                    delivery: f"{name}!{row}"
-                    for name, index in _indexes(package, ()).items()
-                    for delivery, row in index.deliveries.items()
-                }
+                for name, index in _indexes(package, ()).items():
+                    for delivery, row in index.deliveries.items():
+                        found.setdefault(delivery, f"{name}!{row}")
             self._seen = (stamp, found)
         return self._seen[1].get(_as_read(key))
 
@@ -129,7 +128,7 @@ class Poster:
 
 def write_new(path: Path, postings: Iterable[Posting]) -> None:
     """Write a fresh workbook with the rows of all postings; an existing file is replaced."""
-    with _explained(path):
+    with only_writer(path, 60), _explained(path):
         _write(path, list(postings), fresh=True)
 
 
@@ -213,14 +212,46 @@ class _Planned:
 def _write(
     path: Path, postings: Sequence[Posting], *, fresh: bool = False
 ) -> dict[tuple[str, str], str]:
-    """Write what is missing of all postings; return the place of every row."""
-    source: Path | IO[bytes] = blank() if fresh or not path.exists() else path
-    before = _stamp(path) if isinstance(source, Path) else None
+    """Write what is missing of all postings; return the place of every row.
+
+    The caller holds the lock, so the working folder is ours alone, and what
+    lies in it was left by a process that was killed.
+    """
+    before = None if fresh or not path.exists() else _stamp(path)
+    work = path.with_name(f".{path.name}.work")
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    try:
+        made = work / "made.xlsx"
+        places = _made(made, blank() if before is None else path, postings, work)
+        if made.exists() and before is None:
+            made.chmod(0o666 & ~_umask())
+            made.replace(path)
+        elif made.exists():
+            if _stamp(path) != before:
+                raise Unavailable(f"{path} {_MEANWHILE}")
+            shutil.copymode(path, made)
+            with suppress(PermissionError):
+                os.chown(made, path.stat().st_uid, path.stat().st_gid)
+            _refuse_open(path)
+            made.replace(path)
+        sync_folder(path.parent)
+    except Damaged as problem:
+        # A program that saves in place pulls the file from under us.
+        if before is not None and (not path.exists() or _stamp(path) != before):
+            raise Unavailable(f"{path} {_MEANWHILE}") from problem
+        raise
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return places
+
+
+def _made(
+    made: Path, source: Path | IO[bytes], postings: Sequence[Posting], work: Path
+) -> dict[tuple[str, str], str]:
+    """Write the changed workbook to `made`, unless there is nothing to change."""
     places: dict[tuple[str, str], str] = {}
-    with (
-        Package(source) as package,
-        tempfile.TemporaryDirectory(dir=path.parent, prefix=".nightclerk-") as work,
-    ):
+    with Package(source) as package:
         styles_part = package.styles_part()
         if styles_part is None:
             raise Damaged("it has no style sheet")
@@ -231,37 +262,25 @@ def _write(
         planned: list[_Planned] = []
         for name, rows in _by_sheet(postings).items():
             part = sheets.get(name.casefold())
-            parts = Path(work) / f"{len(planned)}.xml"
+            target = work / f"{len(planned)}.xml"
             if part is None:
-                plan = _plan_new(package, name, rows, styles, changed, parts)
+                plan = _plan_new(package, name, rows, styles, changed, target)
             else:
-                plan = _plan_more(package, name, part, rows, styles, strings, changed, parts)
+                plan = _plan_more(package, name, part, rows, styles, strings, changed, target)
             places |= {(name, key): f"{name}!{row}" for key, row in plan.keys.items()}
             if plan.rows:
                 planned.append(plan)
-        if not planned and before is not None:
+        if not planned:
             return places
         if styles.changed:
             changed[styles_part] = styles.bytes()
         recalculated(package.workbook)
         changed[package.workbook_part] = serialized(package.workbook)
-        made = Path(work) / "made.xlsx"
-        with made.open("wb") as target:
-            package.save(target, changed)
-            target.flush()
-            os.fsync(target.fileno())
-        _read_back(made, planned)
-        if before is not None:
-            if _stamp(path) != before:
-                raise Unavailable(f"{path} was changed by somebody meanwhile; nothing was written.")
-            shutil.copymode(path, made)
-            with suppress(PermissionError):
-                os.chown(made, path.stat().st_uid, path.stat().st_gid)
-        else:
-            made.chmod(0o666 & ~_umask())
-        _refuse_open(path)
-        made.replace(path)
-        sync_folder(path.parent)
+        with made.open("wb") as sink:
+            package.save(sink, changed)
+            sink.flush()
+            os.fsync(sink.fileno())
+    _read_back(made, planned)
     return places
 
 

@@ -16,10 +16,10 @@ Cell = str | int | float | bool | date | datetime | None
 Mark = Literal[".", ","]
 Order = Literal["ymd", "dmy", "mdy"]
 
-_PLAIN = re.compile(r"[+-]?\d+(?:\.\d+)?")
+_PLAIN = re.compile(r"[+-]?\d+(?:\.\d+)?", re.ASCII)
 _NUMBER = {
-    ".": re.compile(r"[+-]?(?:\d+|\d{1,3}(?:[,' \u00a0\u202f]\d{3})+)?(?:\.\d+)?-?"),
-    ",": re.compile(r"[+-]?(?:\d+|\d{1,3}(?:[.' \u00a0\u202f]\d{3})+)?(?:,\d+)?-?"),
+    ".": re.compile(r"[+-]?(?:\d+|\d{1,3}(?:[,' \u00a0\u202f]\d{3})+)?(?:\.\d+)?-?", re.ASCII),
+    ",": re.compile(r"[+-]?(?:\d+|\d{1,3}(?:[.' \u00a0\u202f]\d{3})+)?(?:,\d+)?-?", re.ASCII),
 }
 _GROUPS = {
     mark: str.maketrans("", "", group)
