@@ -265,7 +265,7 @@ def figures_in(words: Sequence[Printed], height: float) -> list[Figure]:
             follower = words[last].text
             if follower in {"%", "%)", "%:"}:
                 percent, x1, last = True, words[last].x1, last + 1
-            elif not sign and _ONLY_SIGN.fullmatch(follower):
+            elif not sign and _ONLY_SIGN.fullmatch(follower) and not _leads(words, last, x1):
                 sign, x1, last = follower, words[last].x1, last + 1
         if last < count and words[last].text in _ONLY_MINUS and words[last].x0 - x1 < 0.4 * height:
             after = words[last + 1] if last + 1 < count else None
@@ -286,6 +286,13 @@ def figures_in(words: Sequence[Printed], height: float) -> list[Figure]:
         )
         at = last
     return found
+
+
+def _leads(words: Sequence[Printed], at: int, x1: float) -> bool:
+    """Say whether the sign at `at` stands nearer to the number after it than to the one before."""
+    if at + 1 >= len(words) or not words[at + 1].text[:1].isdigit():
+        return False
+    return words[at + 1].x0 - words[at].x1 < words[at].x0 - x1
 
 
 def style_of(figures: Sequence[Figure]) -> Style | None:

@@ -146,6 +146,8 @@ def merged(sheets: Sequence[Sheet]) -> Sheet:
 _PRICE = re.compile(r"\d[.,]\d{2}$")
 # A label glued to its value: `Number:82`, `No#82`, `n°82`; not a time, not an address.
 _GLUED = re.compile(r"([(\[]?[^\W\d_][\w.\-/()]*?[:#№°=]+)(?!//)([^\s:#].*)")
+# `kg43,11`: a unit ran into the price of the next column.
+_UNIT_GLUED = re.compile(r"([^\W\d_]{1,7}\.?)(\d[\d.,]*[.,]\d{2})")
 _NOT_LABEL = re.compile(r"(?:https?|mailto|urn|www|ftp):", re.IGNORECASE)
 # `intracommunautaireFR61246224687`: a long label ran into its value.
 _ID_GLUED = re.compile(r"([^\W\d_]*[^\W\d_A-Z]{3})([A-Z]{2}[A-Z0-9]?\d[A-Z0-9]{6,30})")
@@ -180,6 +182,8 @@ def _tokens(page: PageWords) -> list[Token]:
             glued = None if _NOT_LABEL.match(text) else _GLUED.fullmatch(text)
         elif len(text) > 12:
             glued = _ID_GLUED.fullmatch(text)
+        elif text[:1].isalpha() and text[-1:].isdigit():
+            glued = _UNIT_GLUED.fullmatch(text)
         parts: tuple[str, ...] = glued.groups() if glued else (text,)
         share = (x1 - x0) / max(len(text), 1)
         for part in parts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -237,6 +238,10 @@ def _headings(sheet: Sheet) -> Iterator[tuple[int, tuple[Column, ...], tuple[int
                 other = sheet.rows[near]
                 gap = edge.top - other.bottom if step < 0 else other.top - edge.bottom
                 more = heads(near) if other.page == row.page and gap < 0.7 * row.height else []
+                if not more and len(other.tokens) <= 2 and other.page == row.page:
+                    # A word in the margin lies between the rows of the heading.
+                    near += step
+                    continue
                 if not more or not _belongs(more, grid):
                     break
                 grid += more
@@ -263,8 +268,11 @@ class _Head(NamedTuple):
 def _heads(row: Row, words: Lexicon) -> Iterator[_Head]:
     """Yield the headings of one row: known wordings, and the words between them."""
     keys = [t.key for t in row.tokens]
-    reach = 0.6 * row.height
-    joined = [False] + [b.x0 - a.x1 <= reach for a, b in pairwise(row.tokens)]
+    gaps = [b.x0 - a.x1 for a, b in pairwise(row.tokens)]
+    # The narrowest gap is the space between words; a column gap is wider.
+    space = min((g for g in gaps if g > 0.1 * row.height), default=row.height)
+    reach = min(0.6 * row.height, 1.5 * space)
+    joined = [False] + [gap <= reach for gap in gaps]
     found = {m.first: m for m in words.matches(keys, joined)}
     at = 0
     while at < len(row.tokens):
@@ -319,7 +327,7 @@ def _columns(grid: list[_Head], words: Lexicon) -> tuple[Column, ...]:
             if any(
                 h.top != head.top and _overlap(h, head) > 0.5 * min(h.x1 - h.x0, head.x1 - head.x0)
                 for h in group
-            ) and all(h.top != head.top or _overlap(h, head) > 0 for h in group):
+            ) and all(h.top != head.top or _overlap(h, head) > 0 or _spanned(group, h, head) for h in group):
                 home = group
         if home is None:
             groups.append([head])
@@ -328,7 +336,7 @@ def _columns(grid: list[_Head], words: Lexicon) -> tuple[Column, ...]:
     columns = []
     for group in groups:
         group.sort(key=lambda h: (h.top, h.x0))
-        whole = words.senses("".join(h.key for h in group))
+        whole = _qualified("".join(h.key for h in group), words)
         senses = whole or max((h.senses for h in group), key=lambda s: len(s) > 0)
         if not whole:
             longest = max((h for h in group if h.senses), key=lambda h: len(h.key), default=None)
@@ -336,6 +344,39 @@ def _columns(grid: list[_Head], words: Lexicon) -> tuple[Column, ...]:
         columns.append((min(h.x0 for h in group), max(h.x1 for h in group), senses))
     columns.sort(key=lambda c: c[0])
     return _roles(columns)
+
+
+def _spanned(group: list[_Head], one: _Head, other: _Head) -> bool:
+    """Say whether a heading of another row stands over both: they qualify it together."""
+    return any(
+        h.top != one.top and h.x0 - 7 <= min(one.x0, other.x0) and h.x1 + 7 >= max(one.x1, other.x1)
+        for h in group
+    )
+
+
+# What a heading says about tax after its own words, folded.
+_WITH_TAX = re.compile(
+    r"(.+?)(?:(?:iva|tva|vat|btw|mwst|ust|tax)?(?:incl?|inkl|inclusa|incluido|incluida|inclus|compresa)"
+    r"(?:iva|tva|vat|btw|mwst|ust|tax)?|c(?:om|on)?iva|ivato|ttc|mit(?:mwst|ust)|tvac)"
+)
+_WITHOUT_TAX = re.compile(
+    r"(.+?)(?:(?:excl?|exkl|exclusief|ohne|hors|sans|sin|sem|senza|bez|without|wo|before)"
+    r"(?:iva|tva|vat|btw|mwst|ust|tax|taxe)?|s(?:em|in)?iva|ht|htva)"
+)
+
+
+def _qualified(key: str, words: Lexicon) -> tuple[Sense, ...]:
+    """Look up a heading; where it only adds `incl. VAT` or the like, the heading without that."""
+    known = words.senses(key)
+    if known:
+        return known
+    found = _WITH_TAX.fullmatch(key)
+    if found:
+        names = {"net_amount": "gross_amount", "unit_price": "gross_price"}
+        base = words.senses(found.group(1))
+        return tuple(s._replace(concept=names[s.concept]) for s in base if s.concept in names)
+    found = _WITHOUT_TAX.fullmatch(key)
+    return words.senses(found.group(1)) if found else ()
 
 
 def _roles(columns: list[tuple[float, float, tuple[Sense, ...]]]) -> tuple[Column, ...]:
@@ -486,9 +527,15 @@ def _cells(row: Row, columns: tuple[Column, ...]) -> tuple[dict[str, Cell], list
             )
             continue
         if home.role in cells:
-            held = cells[home.role].figure
-            if held is None or _distance(figure, home) >= _distance(held, home):
+            held = cells[home.role]
+            if held.figure is None:
                 continue
+            # Two figures under one heading: it may stand over two columns.
+            spare = f"spare_{home.role}"
+            if _distance(figure, home) >= _distance(held.figure, home):
+                cells.setdefault(spare, Cell(row, figure.first, figure.last, figure.text, figure))
+                continue
+            cells.setdefault(spare, held)
         cells[home.role] = Cell(row, figure.first, figure.last, figure.text, figure)
     for cell in cells.values():
         used.update(range(cell.first, cell.last))
