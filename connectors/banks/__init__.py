@@ -1,17 +1,23 @@
 """Bank files: one reader per format, chosen by the bytes of the file.
 
-`read` is the way in. Formats live in one file each (camt, mt940, ofx, qif,
-bai2, csv_statement, workbook); files whose names begin with an underscore are
-their shared parts.
+`read` is the way in. A format is one file with a class `Reader`
+(records.protocols.StatementReader), found by being here or by an entry point
+of the group `nightclerk.banks`; files whose names begin with an underscore are
+shared parts. A reader that has a method `profile` reads tables: it is made
+with the confirmed profiles and asked last, because a guess accepts much.
 """
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import tempfile
 from collections.abc import Iterator, Sequence
+from functools import cache
+from importlib.metadata import entry_points
 from pathlib import Path
+from typing import Any
 
-from connectors.banks import bai2, camt, csv_statement, mt940, ofx, qif, workbook
 from connectors.banks._container import Member, members
 from connectors.banks._profile import Columns, Profile
 from connectors.banks._values import NO_CURRENCY
@@ -23,17 +29,24 @@ from records.protocols import StatementReader
 __all__ = ["NO_CURRENCY", "Columns", "Profile", "guess_profile", "read", "reader_for"]
 
 
+@cache
+def _classes() -> tuple[tuple[type[Any], ...], tuple[type[Any], ...]]:
+    """Return the readers that know their format by its marks, and those of tables."""
+    found = [entry.load() for entry in entry_points(group="nightclerk.banks")]
+    for module in sorted(m.name for m in pkgutil.iter_modules(__path__)):
+        if not module.startswith("_"):
+            found.append(importlib.import_module(f"{__name__}.{module}").Reader)
+    tables = [c for c in found if hasattr(c, "profile")]
+    # Workbooks are known by their bytes; delimited text could be anything.
+    tables.sort(key=lambda c: c.__module__.endswith("csv_statement"))
+    return tuple(c for c in found if c not in tables), tuple(tables)
+
+
 def reader_for(document: Document, profiles: Sequence[Profile] = ()) -> StatementReader | None:
     """Return the reader whose format the bytes are, or None."""
-    readers: tuple[StatementReader, ...] = (
-        camt.Reader(),
-        ofx.Reader(),
-        mt940.Reader(),
-        bai2.Reader(),
-        qif.Reader(),
-        workbook.Reader(profiles),
-        csv_statement.Reader(profiles),
-    )
+    marked, tables = _classes()
+    readers: list[StatementReader] = [c() for c in marked]
+    readers += [c(profiles) for c in tables]
     return next((reader for reader in readers if reader.accepts(document)), None)
 
 
@@ -84,8 +97,8 @@ def guess_profile(document: Document) -> tuple[Profile | None, tuple[str, ...]]:
     The profile is None where no column of dates or amounts was found. Give it
     a `name` once a person has confirmed it.
     """
-    for reader in (workbook.Reader(), csv_statement.Reader()):
-        profile = reader.profile(document)
+    for table in _classes()[1]:
+        profile: Profile | None = table().profile(document)
         if profile is not None:
             return profile, profile.reasons
     return None, ("no row with a date and an amount was found",)
