@@ -91,10 +91,9 @@ class Watch:
         slot = schedule.last_slot(ripe, now - timedelta(days=400))
         if slot is None or slot > self._started:
             return slot
-        # Before we were here: it counts when it was handed in and has had its time since.
-        handed_in = self._backlog.last_slot(schedule.bot)
+        # Before we were here: it counts when it was the last handed in and has had its time.
         rested = now - self._started > GRACE
-        return slot if rested and handed_in is not None and handed_in >= slot else None
+        return slot if rested and self._backlog.last_slot(schedule.bot) == slot else None
 
     def _why(self, bot: str) -> str:
         latest = next((run for run in self._backlog.runs(bot) if run.error), None)

@@ -273,13 +273,13 @@ class _Worker:
 
 
 def _start_server() -> None:
-    """Start the fork server, unless it runs, deaf to SIGTERM, and so are its children.
+    """Start the fork server, unless it runs, deaf to stop signals, and so are its children.
 
     Who stops the service often tells every process of it to end; a child that
     obeyed would make its document look like one that crashes its reader.
     """
-    resource_tracker.ensure_running()  # would unblock the signal on its way
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    resource_tracker.ensure_running()  # would unblock them on its way
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
     try:
         forkserver.ensure_running()
     finally:

@@ -109,6 +109,11 @@ class Service:
             self._server.close()
         self._clock = self._server = None
 
+    def tick(self) -> None:
+        """Look at the schedules now; the clock does so by itself in time."""
+        if self._clock:
+            self._clock.tick()
+
     def tidy(self) -> None:
         """Forget history that nobody needs any more."""
         forgotten = self._engine.backlog.purge(self._office.clock() - _HISTORY)
