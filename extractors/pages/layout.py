@@ -148,6 +148,8 @@ _PRICE = re.compile(r"\d[.,]\d{2}$")
 _GLUED = re.compile(r"([(\[]?[^\W\d_][\w.\-/()]*?[:#№°=]+)(?!//)([^\s:#].*)")
 # `kg43,11`: a unit ran into the price of the next column.
 _UNIT_GLUED = re.compile(r"([^\W\d_]{1,7}\.?)(\d[\d.,]*[.,]\d{2})")
+# `125,001.125,00`: two columns touch.
+_PRICES_GLUED = re.compile(r"(\d[\d.,]*?([.,])\d\d)(\d[\d.,]*([.,])\d\d)")
 _NOT_LABEL = re.compile(r"(?:https?|mailto|urn|www|ftp):", re.IGNORECASE)
 # `intracommunautaireFR61246224687`: a long label ran into its value.
 _ID_GLUED = re.compile(r"([^\W\d_]*[^\W\d_A-Z]{3})([A-Z]{2}[A-Z0-9]?\d[A-Z0-9]{6,30})")
@@ -178,13 +180,20 @@ def _tokens(page: PageWords) -> list[Token]:
         if bottom - top > 2.5 * (x1 - x0) and len(text) > 3 and bottom - top > 30:
             continue
         glued = None
+        parts: tuple[str, ...] = (text,)
         if ":" in text or "#" in text or "°" in text or "№" in text or "=" in text:
             glued = None if _NOT_LABEL.match(text) else _GLUED.fullmatch(text)
         elif len(text) > 12:
             glued = _ID_GLUED.fullmatch(text)
         elif text[:1].isalpha() and text[-1:].isdigit():
             glued = _UNIT_GLUED.fullmatch(text)
-        parts: tuple[str, ...] = glued.groups() if glued else (text,)
+        elif len(text) > 8 and text[0].isdigit():
+            prices = _PRICES_GLUED.fullmatch(text)
+            # In `1,234.56` the two signs differ: that is one number.
+            if prices and prices[2] == prices[4]:
+                parts = (prices[1], prices[3])
+        if glued:
+            parts = glued.groups()
         share = (x1 - x0) / max(len(text), 1)
         for part in parts:
             width = share * len(part)

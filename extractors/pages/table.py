@@ -238,12 +238,12 @@ def _headings(sheet: Sheet) -> Iterator[tuple[int, tuple[Column, ...], tuple[int
                 other = sheet.rows[near]
                 gap = edge.top - other.bottom if step < 0 else other.top - edge.bottom
                 more = heads(near) if other.page == row.page and gap < 0.7 * row.height else []
-                if not more and len(other.tokens) <= 2 and other.page == row.page:
-                    # A word in the margin lies between the rows of the heading.
+                if not more or not _belongs(more, grid):
+                    # A word in the margin may lie between the rows of the heading.
+                    if len(other.tokens) > 1 or other.page != row.page:
+                        break
                     near += step
                     continue
-                if not more or not _belongs(more, grid):
-                    break
                 grid += more
                 first, last = min(first, near), max(last, near)
                 edge = other
@@ -271,7 +271,7 @@ def _heads(row: Row, words: Lexicon) -> Iterator[_Head]:
     gaps = [b.x0 - a.x1 for a, b in pairwise(row.tokens)]
     # The narrowest gap is the space between words; a column gap is wider.
     space = min((g for g in gaps if g > 0.1 * row.height), default=row.height)
-    reach = min(0.6 * row.height, 1.5 * space)
+    reach = min(0.6 * row.height, max(1.5 * space, 0.35 * row.height))
     joined = [False] + [gap <= reach for gap in gaps]
     found = {m.first: m for m in words.matches(keys, joined)}
     at = 0
@@ -286,12 +286,14 @@ def _heads(row: Row, words: Lexicon) -> Iterator[_Head]:
                 last += 1
         elif match:
             # `Total c/` over `IVA`: the wording may go on in the row below.
-            last, key = match.last, match.key
-            while last < len(row.tokens) and joined[last] and last not in found:
+            last, key, senses = match.last, match.key, match.senses
+            while last < len(row.tokens) and joined[last]:
                 key += keys[last]
-                if not words.begins(key):
+                more = _qualified(key, words)
+                if not more and (last in found or not words.begins(key)):
                     break
-                last += 1
+                last, senses = last + 1, more or senses
+            match = match._replace(senses=senses)
         else:
             last = at + 1
             while last < len(row.tokens) and joined[last] and last not in found:
