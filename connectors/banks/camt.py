@@ -18,8 +18,8 @@ from collections.abc import Callable, Iterator
 from xml.parsers import expat
 
 from connectors.banks import _camt_tree as at
-from connectors.banks._camt_balances import Balance, settle
 from connectors.banks._camt_entry import entry
+from connectors.banks._camt_proof import Balance, Turnover, settle
 from connectors.banks._draft import Draft
 from records.banking import BankTransaction, Statement
 from records.documents import Document
@@ -40,7 +40,22 @@ _ACCOUNT = ("Acct/Id/IBAN", "Acct/Id/Othr/Id", "Acct/Id/PrtryAcct/Id", "Acct/Id/
 _PAGE = ("StmtPgntn/PgNb", "RptPgntn/PgNb", "NtfctnPgntn/PgNb")
 _LAST_PAGE = ("StmtPgntn/LastPgInd", "RptPgntn/LastPgInd", "NtfctnPgntn/LastPgInd")
 _MESSAGE_PAGE = ("GrpHdr/MsgPgntn/PgNb", "GrpHdr/MsgPgntn/LastPgInd")
-_STATEMENT = ("Id", "ElctrncSeqNb", "LglSeqNb", "Acct/Ccy", *_ACCOUNT, *_PAGE, *_LAST_PAGE)
+_SUMMARY = (
+    "TxsSummry/TtlCdtNtries/NbOfNtries",
+    "TxsSummry/TtlCdtNtries/Sum",
+    "TxsSummry/TtlDbtNtries/NbOfNtries",
+    "TxsSummry/TtlDbtNtries/Sum",
+)
+_STATEMENT = (
+    *_SUMMARY,
+    "Id",
+    "ElctrncSeqNb",
+    "LglSeqNb",
+    "Acct/Ccy",
+    *_ACCOUNT,
+    *_PAGE,
+    *_LAST_PAGE,
+)
 _BALANCE_CODE = ("Bal/Tp/CdOrPrtry/Cd", "Bal/Tp/CdOrPrtry/Prtry", "Bal/Tp/Cd", "Bal/Cd")
 _BALANCE = (
     *_BALANCE_CODE,
@@ -140,6 +155,7 @@ class _Parse:
         self._header: dict[str, str] = {}
         self._balances: list[Balance] = []
         self._draft: Draft | None = None
+        self._turnover = Turnover()
         self._root = at.Node(None)
         self._root.populate = self._message
 
@@ -232,6 +248,7 @@ class _Parse:
         draft = self._draft or self._begin(kind)
         transaction = entry(draft, self._values, self._parts)
         draft.add(transaction)
+        self._turnover.add(transaction)
         self.out.append(transaction)
         self._values[:] = _EMPTY
         if self._parts:
@@ -255,6 +272,8 @@ class _Parse:
     def _finish_statement(self, kind: str) -> None:
         draft = self._draft or self._begin(kind)
         self._settle(draft)
+        self._turnover.check(draft, [self._header.get(path) for path in _SUMMARY])
+        self._turnover = Turnover()
         self.out.append(draft.close())
         self.statements += 1
         self._draft = None

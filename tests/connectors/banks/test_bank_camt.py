@@ -203,3 +203,25 @@ def test_hostile_files_are_refused_whole(tmp_path: Path, text: str) -> None:
 def test_a_message_without_statement_is_malformed(tmp_path: Path) -> None:
     text = camt("").replace("<Stmt>", "<Other>").replace("</Stmt>", "</Other>")
     assert read_bytes(tmp_path, text).codes == {"statement_malformed"}
+
+
+@pytest.mark.parametrize(
+    ("credits", "debits", "wrong"),
+    [
+        (("2", "12.00"), ("1", "3.00"), False),
+        (("1", "5.00"), ("1", "3.00"), False),
+        (("3", "12.00"), ("1", "3.00"), True),
+        (("2", "12.00"), ("1", "3.01"), True),
+    ],
+)
+def test_the_printed_turnover_is_checked(
+    tmp_path: Path, credits: tuple[str, str], debits: tuple[str, str], wrong: bool
+) -> None:
+    summary = "<TxsSummry>" + "".join(
+        f"<{name}><NbOfNtries>{count}</NbOfNtries><Sum>{total}</Sum></{name}>"
+        for name, (count, total) in {"TtlCdtNtries": credits, "TtlDbtNtries": debits}.items()
+    )
+    body = summary + "</TxsSummry>" + entry("5.00") + entry("-3.00")
+    body += entry("7.00", status="<Cd>PDNG</Cd>")
+    result = read_bytes(tmp_path, camt(body, message="BkToCstmrAcctRpt", container="Rpt"))
+    assert ("control_total_wrong" in result.codes) is wrong

@@ -161,3 +161,13 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path, kind: str) -> None:
     peak(small)
     assert peak(large) < peak(small) + 2_000_000
     assert read_file(large).statements[0].entry_count == 12_000
+
+
+@pytest.mark.parametrize("size", [2, 7, 100])
+@pytest.mark.parametrize("name", ["camt", "mt940", "ofx"])
+def test_where_the_file_is_cut_into_blocks_does_not_matter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, size: int
+) -> None:
+    whole = read_bytes(tmp_path, WHOLE[name])
+    monkeypatch.setattr(f"connectors.banks.{name}._CHUNK", size)
+    assert read_bytes(tmp_path, WHOLE[name]) == whole

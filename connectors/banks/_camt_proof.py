@@ -1,11 +1,13 @@
-"""The balances of a camt statement: which one opens, which one closes."""
+"""What a camt statement is proved by: its balances, its printed turnover."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 
 from connectors.banks._draft import Draft
 from connectors.banks._values import NO_CURRENCY, iso_date, plain_decimal
+from records.banking import BankTransaction
 from records.money import Money
 
 
@@ -19,6 +21,41 @@ class Balance:
     currency: str
     direction: str
     day: str
+
+
+class Turnover:
+    """Counts and adds credits and debits, to compare with the printed TxsSummry.
+
+    Banks differ in whether pending entries count there; both ways are right.
+    """
+
+    __slots__ = ("_booked", "_every")
+
+    def __init__(self) -> None:
+        """Start at zero."""
+        self._every = [Decimal(0)] * 4
+        self._booked = [Decimal(0)] * 4
+
+    def add(self, entry: BankTransaction) -> None:
+        """Count one entry."""
+        amount = entry.amount.amount
+        at = 2 if amount < 0 else 0
+        self._every[at] += 1
+        self._every[at + 1] += abs(amount)
+        if entry.status == "BOOK":
+            self._booked[at] += 1
+            self._booked[at + 1] += abs(amount)
+
+    def check(self, draft: Draft, printed: list[str | None]) -> None:
+        """Note where what is printed (count and sum of credits, of debits) is neither."""
+        names = ("number of credits", "sum of credits", "number of debits", "sum of debits")
+        for name, text, every, booked in zip(
+            names, printed, self._every, self._booked, strict=True
+        ):
+            number = None if text is None else plain_decimal(text)
+            if number is not None and abs(number) not in (every, booked):
+                message = f"The {name} is not the one printed in TxsSummry"
+                draft.problem("control_total_wrong", message, expected=text, actual=every)
 
 
 def settle(
