@@ -72,7 +72,7 @@ def books_and_invoices(count: int, seed: int) -> tuple[PurchaseBooks, Iterator[I
         # A few vendors get most orders, as everywhere.
         vendor = vendors[int(len(vendors) * rng.random() ** 3)]
         day = DAY + timedelta(days=rng.randrange(330))
-        goods = rng.sample(range(len(GOODS)), min(1 + int(rng.expovariate(0.5)), 9))
+        goods = rng.sample(range(len(GOODS)), min(1 + int(rng.expovariate(0.4)), 9))
         lines = [
             OrderLine(
                 order_id=f"B-26-{n:06d}",

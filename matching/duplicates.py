@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from functools import lru_cache
 
@@ -118,7 +118,7 @@ class EarlierInvoice:
     `vendor_id` is any record of the vendor, empty when it was not known.
     `gross` is signed: credit notes negative. `message_key` is the message it
     came with, `prepaid` what it asked for in advance (type 386), `lines` what
-    `lines_mark` says of it.
+    `lines_mark` says of it, `held` whether a person still has to decide.
     """
 
     id: str
@@ -131,6 +131,7 @@ class EarlierInvoice:
     order_ids: tuple[str, ...] = ()
     lines: str = ""
     prepaid: Decimal = Decimal(0)
+    held: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +153,7 @@ class InvoiceHistory:
         self._by_number: dict[tuple[str, str], list[EarlierInvoice]] = {}
         self._alike: dict[tuple[str, Decimal, date | None], list[EarlierInvoice]] = {}
         self._by_order: dict[str, list[EarlierInvoice]] = {}
+        self._by_day: dict[tuple[str, date | None], list[EarlierInvoice]] = {}
 
     def add(self, earlier: EarlierInvoice, group_id: str) -> None:
         """Remember an invoice under its vendor group; the first of equal ones is kept."""
@@ -163,6 +165,7 @@ class InvoiceHistory:
         self._anywhere.setdefault(key, []).append(earlier)
         alike = (group_id, earlier.gross, earlier.issue_date)
         self._alike.setdefault(alike, []).append(earlier)
+        self._by_day.setdefault((group_id, earlier.issue_date), []).append(earlier)
         if earlier.prepaid:
             for order_id in earlier.order_ids:
                 self._by_order.setdefault(order_id, []).append(earlier)
@@ -191,6 +194,14 @@ class InvoiceHistory:
     def prepayments(self, order_id: str) -> list[EarlierInvoice]:
         """Return the prepayment invoices of an order."""
         return self._by_order.get(order_id, [])
+
+    def around(self, group_id: str, day: date, days: int) -> list[EarlierInvoice]:
+        """Return the vendor's invoices dated within so many days of `day`."""
+        return [
+            earlier
+            for offset in range(-days, days + 1)
+            for earlier in self._by_day.get((group_id, day + timedelta(days=offset)), ())
+        ]
 
     def check(
         self, invoice_id: str, invoice: Invoice, group_id: str, message_key: str | None = None

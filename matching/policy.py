@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
-from records.findings import Finding, finding
+from records.findings import Finding, Severity, finding
 from records.invoices import Invoice
 from records.matches import InvoiceMatch
 from records.purchasing import Vendor
@@ -42,7 +43,9 @@ class Policy:
     `closed_until` are flagged, never back-dated. `min_confidence` is the
     probability of being right, all of it, below which nothing is posted: one
     minus the error budget. `company_vat_ids` and `company_names` are our own:
-    without them nobody asks whom an invoice is addressed to.
+    without them nobody asks whom an invoice is addressed to. An invoice dated
+    more than `oldest_days` before it came is held; invoices for the same thing
+    within `split_days` of each other are taken together against the limits.
     """
 
     tolerances: Tolerances = Tolerances()
@@ -55,6 +58,8 @@ class Policy:
     min_confidence: float = 0.98
     closed_until: date | None = None
     bank_change_cool_off_days: int = 7
+    oldest_days: int = 365
+    split_days: int = 3
     company_vat_ids: frozenset[str] = frozenset()
     company_names: frozenset[str] = frozenset()
 
@@ -107,6 +112,12 @@ def decide(
     if match.duplicate_of and any(f.code == "second_view" for f in known):
         return Join(invoice_id=match.duplicate_of, reasons=match.reasons)
     blocking = [f for f in known if f.blocks]
+    # Not an exception of the credit note itself, but nothing to book before its invoice.
+    blocking += [
+        dataclasses.replace(f, severity=Severity.BLOCK)
+        for f in known
+        if f.code == "credit_for_held" and not f.blocks
+    ]
     blocking += _limits(invoice, policy)
     if not blocking and match.confidence < policy.min_confidence:
         blocking.append(

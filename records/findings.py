@@ -381,6 +381,11 @@ CATALOGUE: dict[str, Code] = {
     "future_date": Code(
         "The invoice is dated later than it was received", _W, "Compare with the page."
     ),
+    "very_old": Code(
+        "The invoice is much older than its arrival",
+        _B,
+        "Look whether it was paid before; ask the vendor why it comes so late.",
+    ),
     "not_postable": Code("Documents of this kind are never posted", _B, "File it."),
     "wrong_buyer": Code(
         "The invoice is addressed to somebody else", _B, "Ask the vendor to address it to you."
@@ -449,7 +454,15 @@ CATALOGUE: dict[str, Code] = {
     "preceding_invoice_unknown": Code(
         "The invoice this document corrects is not on file", _W, "Look for the invoice."
     ),
+    "credit_for_held": Code(
+        "The credit note belongs to an invoice that is held", _W, "Decide both together."
+    ),
     # -- the decision
+    "split_below_limit": Code(
+        "Several invoices for the same thing stay below a limit that they exceed together",
+        _B,
+        "Approve or reject them together.",
+    ),
     "low_confidence": Code(
         "The match is less certain than the office demands", _B, "Confirm the match."
     ),

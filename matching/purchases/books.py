@@ -272,6 +272,7 @@ def as_earlier(
         or tuple(invoice.order_refs),
         lines=lines_mark(invoice),
         prepaid=prepaid,
+        held=match.status == "exception",
     )
 
 

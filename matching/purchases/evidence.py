@@ -13,7 +13,7 @@ from datetime import date
 from decimal import Decimal
 from difflib import SequenceMatcher
 
-from matching.checks import computed_amount, rounding_slack
+from matching.amounts import computed_amount, rounding_slack
 from matching.names import squeezed, word_set, words
 from matching.purchases.books import Position, PurchaseBooks
 from matching.purchases.references import Strength
