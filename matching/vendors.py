@@ -111,7 +111,8 @@ class VendorDirectory:
             if len(narrowed) == 1:
                 return _found(narrowed[0], seller, label, by_iban, by_name)
             return Identification(candidates=tuple(narrowed))
-        return Identification(candidates=tuple(by_domain))
+        # A domain alone names nobody: whoever holds the mailbox may write anything.
+        return Identification(candidates=tuple(by_domain), by=("domain",) if by_domain else ())
 
     def _domain_groups(self, domain: str | None) -> list[VendorGroup]:
         return self._by_domain.get(domain.lower(), []) if domain else []
@@ -187,8 +188,11 @@ def _unknown(invoice: Invoice, found: Identification) -> Finding:
         for part in (seller.name, seller.vat_id, *invoice.ibans, seller.address, seller.country)
         if part
     )
+    fitting = "; ".join(f"{group.id} {group.main.name}" for group in found.candidates)
+    if found.by == ("domain",):
+        hint = f"a vendor on file; the sender's domain belongs to {fitting}"
+        return finding("unknown_vendor", where=where, expected=hint, actual=printed)
     if found.candidates:
-        fitting = "; ".join(f"{group.id} {group.main.name}" for group in found.candidates)
         return finding("ambiguous_vendor", where=where, expected=fitting, actual=printed)
     return finding("unknown_vendor", where=where, expected="a vendor on file", actual=printed)
 
