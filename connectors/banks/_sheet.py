@@ -25,6 +25,7 @@ _MAX_RATIO = 400
 _RATIO_FROM = 16 << 20
 _MAX_SHARED = 64 << 20
 _MAX_COLUMNS = 512
+_MAX_DEPTH = 64
 _MAX_CELL = 1 << 16
 #: Number formats that ECMA-376 part 1, 18.8.30 defines as dates.
 _DATE_FORMATS = frozenset({14, 15, 16, 17, 22, *range(27, 37), *range(50, 59)})
@@ -84,7 +85,21 @@ class Workbook:
         """Feed one part to expat, yielding after each block."""
         parser = expat.ParserCreate()
         parser.buffer_text = True
-        parser.StartElementHandler, parser.EndElementHandler = start, end
+        depth = 0
+
+        def begin(name: str, attributes: dict[str, str]) -> None:
+            nonlocal depth
+            depth += 1
+            if depth > _MAX_DEPTH:
+                raise SheetFault("hostile", f"{part} nests deeper than {_MAX_DEPTH}")
+            start(name, attributes)
+
+        def finish(name: str) -> None:
+            nonlocal depth
+            depth -= 1
+            end(name)
+
+        parser.StartElementHandler, parser.EndElementHandler = begin, finish
         parser.CharacterDataHandler = text
         parser.StartDoctypeDeclHandler = _refuse
         info = self._archive.getinfo(part)

@@ -16,6 +16,7 @@ from records.documents import Document
 from records.findings import Finding, finding
 
 _HEAD = 1 << 16
+_MAX_LINE = 1 << 20
 _DELIMITERS = ";,\t|"
 
 
@@ -57,15 +58,24 @@ class Reader:
         if profile is None:
             yield finding("profile_unknown")
             return
-        with document.path.open(encoding=profile.encoding, errors="replace", newline="") as file:
+        with document.path.open(
+            encoding=profile.encoding, errors="surrogateescape", newline=""
+        ) as file:
             try:
-                yield from read_table(_stream(file, profile.delimiter), profile, "csv")
+                rows = csv.reader(_lines(file), delimiter=profile.delimiter)
+                yield from read_table(rows, profile, "csv")
             except csv.Error as error:
                 yield finding("statement_malformed", message=f"Not a readable table: {error}")
 
 
-def _stream(file: TextIO, delimiter: str) -> Iterator[list[str]]:
-    return csv.reader((line.replace("\0", "") for line in file), delimiter=delimiter)
+def _lines(file: TextIO) -> Iterator[str]:
+    """Yield the lines; one that is not in the file's encoding is in the Western code page."""
+    while line := file.readline(_MAX_LINE):
+        if "\0" in line:
+            line = line.replace("\0", "")
+        if not line.isascii() and any("\udc80" <= c <= "\udcff" for c in line):
+            line = line.encode(file.encoding, "surrogateescape").decode("cp1252", "replace")
+        yield line
 
 
 def _encoding(head: bytes) -> str:

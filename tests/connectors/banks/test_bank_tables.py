@@ -167,3 +167,9 @@ def test_a_profile_without_titles(tmp_path: Path) -> None:
     assert result.entries[0].booking_date == dt.date(2026, 4, 3)
     other = read_bytes(tmp_path, "x,03/04/2026,3.50\n", profiles=[profile])
     assert "profile_guessed" in other.codes
+
+
+def test_umlauts_late_in_a_file_are_read_in_its_code_page(tmp_path: Path) -> None:
+    text = "Datum;Zweck;Betrag\n" + "30.09.2026;x;1,00\n" * 6000 + "30.09.2026;Grüße;1,00\n"
+    result = read_bytes(tmp_path, text.encode("cp1252"))
+    assert result.entries[-1].remittance == "Grüße"
