@@ -83,12 +83,11 @@ class _Decoder:
     def __init__(self, characters: Sequence[str]) -> None:
         import numpy as np
 
-        self._characters = list(characters)
-        weights = [1.0 if n == 0 or _is_latin(c) else 0.0 for n, c in enumerate(self._characters)]
-        for n, character in enumerate(self._characters):
-            if character == " ":
-                weights[n] = _SPACE_WEIGHT
-        self._weights = np.asarray(weights, dtype=np.float32)
+        # Column 0 is the blank of CTC.
+        kept = [n for n, c in enumerate(characters) if n == 0 or _is_latin(c)]
+        self._columns = np.asarray(kept)
+        self._characters = [characters[n] for n in kept]
+        self._space = self._characters.index(" ")
 
     def __call__(
         self,
@@ -100,9 +99,13 @@ class _Decoder:
     ) -> tuple[list[tuple[str, float]], list[_Text]]:
         import numpy as np
 
-        weighted = preds * self._weights
-        best = weighted.argmax(axis=2)
-        chance = np.take_along_axis(preds, best[:, :, None], axis=2)[:, :, 0]
+        # Some five hundred of twenty thousand columns: this also saves time.
+        chances = preds[:, :, self._columns]
+        spaces = chances[:, :, self._space].copy()
+        chances[:, :, self._space] *= _SPACE_WEIGHT
+        best = chances.argmax(axis=2)
+        chances[:, :, self._space] = spaces
+        chance = np.take_along_axis(chances, best[:, :, None], axis=2)[:, :, 0]
         lines = [
             self._line(best[n], chance[n], min(1.0, wh_ratio_list[n] / max_wh_ratio))
             for n in range(len(best))

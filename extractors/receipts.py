@@ -78,6 +78,13 @@ _BENT_DATE = re.compile(
     r"(?<!\d)(\d{1,2})\s?([-/.~=])\s?(\d{1,2})\s?[-/.~= ]\s?((?:20)?\d{2})(?!\d)|(?<!\d)(\d{2}) (\d{2})[-/.](\d{2})(?!\d)"
 )
 
+#: How far a date is trusted whose separators are not what they should be.
+_BENT = 0.5
+_LATEST_BENT_YEAR = 2039
+_NUMBERS = re.compile(
+    r"\b(?:tel|fax|phone|t[eé]l|fon|mobile|reg|gst|vat|siret|siren|rcs|iban|no)\b", re.I
+)
+
 _SUFFIX = (
     r"sdn\.? ?bhd\.?|s/b|bhd\.?|pte\.? ltd\.?|co\.? ltd\.?|ltd\.?|limited|inc\.?|llc|l\.l\.c\.|plc|corp\.?|corporation"
     r"|gmbh(?: & co\.? (?:kg|ohg))?|ohg|e\.k\.|kg|ag|ug|s\.?a\.?r\.?l\.?|s\.a\.s\.?|sas|eurl|b\.?v\.?|n\.v\.|s\.?r\.?l\.?|s\.?p\.?a\.?"
@@ -157,7 +164,8 @@ def fill_gaps(page: PageWords, reading: Reading) -> Reading:
     names = {f.name for f in reading.fields if f.line is None}
     fields: list[Field] = []
     for found in (_shop(rows, page), _day(rows, page), *_total(rows, page)):
-        if found is not None and found.name not in names:
+        # A date that OCR bent is too weak on a paper of unknown kind.
+        if found is not None and found.name not in names and found.confidence > _BENT:
             fields.append(replace(found, confidence=min(found.confidence, 0.6)))
     doubts = tuple(
         finding("uncertain_field", where=f"{FIELDS[f.name].label}", actual=f.value)
@@ -311,7 +319,7 @@ def _day(rows: list[_Row], page: PageWords) -> Field | None:
         name="issue_date",
         value=day.isoformat(),
         text=text,
-        confidence=0.5 if bent else 0.9 if seen[day] > 1 or len(seen) == 1 else 0.75,
+        confidence=_BENT if bent else 0.9 if seen[day] > 1 or len(seen) == 1 else 0.75,
         place=Place(page=page.number, box=row.box),
         by=page.by,
         why="the date beside the time or its label",
@@ -347,6 +355,8 @@ def _days(text: str, order: Order) -> Iterator[tuple[date, str, bool]]:
             (match[1], match[3], match[4]) if match[1] else (match[5], match[6], match[7])
         )
         year = int(third) + (2000 if len(third) == 2 else 0)
+        if year > _LATEST_BENT_YEAR or _NUMBERS.search(text):
+            continue  # a telephone or registration number, more likely
         numbers = (int(second), int(first)) if order is Order.DAY else (int(first), int(second))
         try:
             yield date(year, *numbers), match[0], True
