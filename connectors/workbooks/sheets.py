@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import IO
+from operator import itemgetter
+from typing import IO, NamedTuple
 
 from lxml import etree
 
@@ -25,8 +26,7 @@ _END = re.compile(rb"</((?:\w+:)?)sheetData\s*>|<((?:\w+:)?)sheetData\s*/>")
 _DIMENSION = re.compile(rb'(<(?:\w+:)?dimension\s+ref=")[^"]*(")')
 
 
-@dataclass(frozen=True, slots=True)
-class Put:
+class Put(NamedTuple):
     """One value for one cell; `column` counts from 0."""
 
     column: int
@@ -230,20 +230,23 @@ def column_name(column: int) -> str:
     return _NAMES[column]
 
 
+_by_column = itemgetter(0)
+
+
 def row_xml(number: int, puts: Iterable[Put], prefix: str = "") -> str:
     """Return one row as XML, its cells in the order of their columns."""
     cells = []
-    for put in sorted(puts, key=lambda item: item.column):
-        start = f'<{prefix}c r="{column_name(put.column)}{number}" s="{put.style}"'
-        if put.value.type == "t":
-            text = escaped(put.value.text)
+    for column, value, style in sorted(puts, key=_by_column):
+        start = f'<{prefix}c r="{column_name(column)}{number}" s="{style}"'
+        if value.type == "t":
+            text = escaped(value.text)
             cells.append(
                 f'{start} t="inlineStr"><{prefix}is><{prefix}t xml:space="preserve">{text}'
                 f"</{prefix}t></{prefix}is></{prefix}c>"
             )
         else:
-            kind = ' t="b"' if put.value.type == "b" else ""
-            cells.append(f"{start}{kind}><{prefix}v>{put.value.text}</{prefix}v></{prefix}c>")
+            kind = ' t="b"' if value.type == "b" else ""
+            cells.append(f"{start}{kind}><{prefix}v>{value.text}</{prefix}v></{prefix}c>")
     return f'<{prefix}row r="{number}">{"".join(cells)}</{prefix}row>'
 
 

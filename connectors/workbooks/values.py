@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import NamedTuple
 from xml.sax.saxutils import escape
 
 from records.postings import Value
@@ -37,8 +37,7 @@ class Look(StrEnum):
     OURS = "ours"
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(NamedTuple):
     """A value as it stands in the file: its text, the cell type, and its look."""
 
     text: str
@@ -55,7 +54,9 @@ def written(value: Value, from_1904: bool = False) -> Written | None:
     text, so that nothing is rounded. Characters XML cannot hold become blanks,
     line ends become line feeds.
     """
-    if value is None or value == "":
+    if isinstance(value, str):
+        return _text(value) if value else None
+    if value is None:
         return None
     if isinstance(value, bool):
         return Written("1" if value else "0", "b", Look.LOGICAL)
@@ -73,10 +74,8 @@ def written(value: Value, from_1904: bool = False) -> Written | None:
         seconds = value.hour * 3600 + value.minute * 60 + value.second
         part = (Decimal(seconds) / 86400).quantize(Decimal("1e-9"))
         return Written(f"{days + part:f}", "n", Look.MOMENT)
-    if isinstance(value, date):
-        days = _days(value, from_1904)
-        return _text(value.isoformat()) if days is None else Written(str(days), "n", Look.DATE)
-    return _text(value)
+    days = _days(value, from_1904)
+    return _text(value.isoformat()) if days is None else Written(str(days), "n", Look.DATE)
 
 
 def _number(value: Decimal, look: Look) -> Written:
