@@ -74,7 +74,7 @@ def _lines(file: TextIO) -> Iterator[str]:
         if "\0" in line:
             line = line.replace("\0", "")
         if not line.isascii() and any("\udc80" <= c <= "\udcff" for c in line):
-            line = line.encode(file.encoding, "surrogateescape").decode("cp1252", "replace")
+            line = line.encode("utf-8", "surrogateescape").decode("cp1252", "replace")
         yield line
 
 
