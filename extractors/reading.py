@@ -19,6 +19,7 @@ from extractors.agreement import disagreements
 from extractors.codes import Code, codes_in, contradictions, payment_fields, references_in
 from extractors.einvoice import envelope, read_xml
 from extractors.einvoice.embedded import Embedded, read_embedded
+from extractors.einvoice.validation import ValidatorMissing, validate
 from extractors.html import HtmlRefused, html_page, text_page
 from extractors.images import (
     ImageRefused,
@@ -34,7 +35,7 @@ from extractors.pdf_text import read_text
 from extractors.receipts import fill_gaps, is_receipt, read_receipt
 from extractors.words import PageWords
 from records.documents import Document, Field, Kind, Reading
-from records.findings import Finding, finding
+from records.findings import Finding, Severity, finding
 from records.media import HEAD, sniff
 
 #: Page text kept for search, duplicate checks and the layout memory.
@@ -49,12 +50,15 @@ class ReadOptions:
 
     `use_einvoice` False reads the page as if no XML were embedded. `ocr` is
     rapidocr, tesseract or none. `own_names` and `own_vat_ids` are ours: whoever
-    bears them is the buyer. Limits: file size in bytes, pages per file that go
+    bears them is the buyer. `check_rules` validates XML against EN 16931 (the
+    extra `validation`; the reading process must not be limited in address
+    space, see `extractors.einvoice.validation`). Limits: file size in bytes, pages per file that go
     through OCR, pixels per page of an image file.
     """
 
     use_einvoice: bool = True
     ocr: str = "rapidocr"
+    check_rules: bool = False
     own_names: tuple[str, ...] = ()
     own_vat_ids: tuple[str, ...] = ()
     max_bytes: int = 100_000_000
@@ -78,7 +82,7 @@ def read(document: Document, options: ReadOptions | None = None) -> list[Reading
     if media_type == "application/pdf":
         return _pdf(data, document.pages, options)
     if media_type == "application/xml":
-        return read_xml(data)
+        return _with_rules(read_xml(data), data, options)
     if media_type.startswith("image/"):
         return _image(data, options)
     if media_type == "text/html" or document.media_type == "text/html":
@@ -123,9 +127,21 @@ def _pdf(data: bytes, span: tuple[int, int] | None, options: ReadOptions) -> lis
             embedded = Embedded()  # PDFium opens files that qpdf cannot
     seen = _see_pdf(data, span, options)
     if embedded.readings:
-        return _governed(embedded, seen)
+        return _with_rules(_governed(embedded, seen), embedded.xml, options)
     readings = _read_seen(seen)
     return [replace(r, findings=(*r.findings, *embedded.findings)) for r in readings]
+
+
+def _with_rules(readings: list[Reading], xml: bytes, options: ReadOptions) -> list[Reading]:
+    """Add the rules of the standard that the XML breaks, where that is asked for."""
+    if not options.check_rules:
+        return readings
+    try:
+        broken = tuple(validate(xml))
+    except ValidatorMissing as missing:
+        broken = (finding("not_installed", message=str(missing), severity=Severity.WARN),)
+    first = readings[0]
+    return [replace(first, findings=(*first.findings, *broken)), *readings[1:]]
 
 
 # -- what stands on the pages

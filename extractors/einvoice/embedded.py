@@ -26,11 +26,12 @@ _STANDARD_NAMES = ("factur-x.xml", "xrechnung.xml", "zugferd-invoice.xml", "invo
 class Embedded:
     """What the XML files inside one PDF say.
 
-    `readings` are those of the governing XML, empty when none is an invoice;
-    `others` are the kinds of XML that are not (an Order-X order, say).
+    `readings` are those of the governing XML, empty when none is an invoice,
+    and `xml` is its bytes; `others` are the kinds of XML that are not (an Order-X order, say).
     """
 
     name: str = ""
+    xml: bytes = b""
     readings: tuple[Reading, ...] = ()
     others: tuple[Reading, ...] = ()
     findings: tuple[Finding, ...] = ()
@@ -43,24 +44,25 @@ def read_embedded(source: Path | BinaryIO) -> Embedded:
     pikepdf.PdfError for one that qpdf cannot open; the page text may still be
     readable by other means.
     """
-    invoices: list[tuple[int, str, list[Reading]]] = []
+    invoices: list[tuple[int, str, bytes, list[Reading]]] = []
     others: list[Reading] = []
     findings: list[Finding] = []
     with pikepdf.open(source) as pdf:
         for name, data in _xml_files(pdf, findings):
             readings = read_xml(data)
             if is_invoice(readings):
-                invoices.append((_standing(name), name, readings))
+                invoices.append((_standing(name), name, data, readings))
             else:
                 others += readings
     if not invoices:
         return Embedded(others=tuple(others), findings=tuple(findings))
     invoices.sort(key=lambda found: found[0])
-    _, governing, readings = invoices[0]
-    for _, name, rival in invoices[1:]:
+    _, governing, xml, readings = invoices[0]
+    for _, name, _, rival in invoices[1:]:
         findings += _disagreements(governing, readings, name, rival)
     return Embedded(
         name=governing,
+        xml=xml,
         readings=tuple(readings),
         others=tuple(others),
         findings=tuple(findings),
