@@ -126,7 +126,7 @@ def _read(pdf: Any, pages: tuple[int, int] | None) -> TextLayer:
 
 
 def _draws(page: Any) -> bool:
-    return raw.FPDFPage_CountObjects(page) > 0
+    return bool(raw.FPDFPage_CountObjects(page) > 0)
 
 
 def _words(page: Any, height: float) -> tuple[list[Word], bool]:

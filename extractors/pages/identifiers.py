@@ -8,8 +8,11 @@ from typing import NamedTuple
 
 from schwifty import IBAN
 from schwifty.exceptions import SchwiftyException
+from stdnum.ch import uid
 from stdnum.eu import vat as eu_vat
 from stdnum.exceptions import ValidationError
+from stdnum.gb import vat as gb_vat
+from stdnum.no import mva
 
 from extractors.pages.layout import Row, Sheet
 
@@ -64,7 +67,7 @@ _VAT = re.compile(
     r"NL\d{9}B\d{2}|PL\d{10}|PT\d{9}|RO\d{2,10}|SE\d{12}|SI\d{8}|SK\d{10}|GB(?:\d{9}|\d{12})|"
     r"XI\d{9}|CHE\d{9}(?:MWST|TVA|IVA)?|NO\d{9}(?:MVA)?)"
 )
-_NATIONAL_NAMES = frozenset("nif cif nip piva nipc dni gstin abn".split())
+_NATIONAL_NAMES = frozenset(["nif", "cif", "nip", "piva", "nipc", "dni", "gstin", "abn"])
 _NATIONAL = re.compile(r"[A-Z]?\d{7,11}[A-Z]?\d?")
 
 
@@ -207,7 +210,7 @@ def _national(row: Row, first: int) -> Identifier | None:
 def vat_id_is_sound(value: str) -> bool:
     """Say whether a prefixed VAT id's check digits are right, for the EU and United Kingdom."""
     try:
-        if value.startswith("CHE") or value.startswith(("GB", "NO")):
+        if value.startswith(("CHE", "GB", "NO")):
             return _other_is_sound(value)
         eu_vat.validate("EL" + value[2:] if value.startswith("GR") else value)
     except ValidationError:
@@ -216,10 +219,6 @@ def vat_id_is_sound(value: str) -> bool:
 
 
 def _other_is_sound(value: str) -> bool:
-    from stdnum.ch import uid
-    from stdnum.gb import vat as gb_vat
-    from stdnum.no import mva
-
     if value.startswith("CHE"):
         uid.validate(value[:12])
     elif value.startswith("GB"):

@@ -1,58 +1,24 @@
-"""Line tables: a heading row in any column order, then items until the totals begin."""
+"""Line tables: items under their headings until the totals begin, proved by arithmetic."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from itertools import pairwise, permutations
-from typing import NamedTuple
+from itertools import permutations
 
+from extractors.pages.cells import Cell, cells_of
 from extractors.pages.figures import Figure, Style
+from extractors.pages.headings import Column, headings
 from extractors.pages.layout import Row, Sheet
-from extractors.pages.lexicon import Lexicon, Sense, lexicon
 from records.money import round_half_up
 
-_TEXT_ROLES = frozenset({"description", "article_number", "unit", "delivery"})
-_NUMBER_ROLES = frozenset(
-    {
-        "position",
-        "quantity",
-        "unit_price",
-        "gross_price",
-        "net_amount",
-        "gross_amount",
-        "vat_rate",
-        "vat_amount",
-        "discount",
-        "price_base",
-    }
-)
-_AMOUNTS = frozenset({"net_amount", "gross_amount"})
 _TOTALS = frozenset(
     {"net_total", "tax_total", "gross_total", "amount_due", "total", "prepaid_total"}
 )
+
+
 _TOTAL_LIKE = _TOTALS | {"lines_total", "carry", "allowance_total", "charge_total", "skonto"}
-
-
-class Column(NamedTuple):
-    """A column: its heading's extent in points and what it holds."""
-
-    x0: float
-    x1: float
-    role: str
-    senses: tuple[Sense, ...]
-
-
-class Cell(NamedTuple):
-    """A value in a line: where it stands and what was printed."""
-
-    row: Row
-    first: int
-    last: int
-    text: str
-    figure: Figure | None = None
 
 
 @dataclass(slots=True)
@@ -89,17 +55,18 @@ NO_TABLE = Table((), frozenset(), ())
 
 def read_table(sheet: Sheet, style: Style) -> Table:
     """Read the invoice lines under every heading row of the document."""
-    headings = list(_headings(sheet))
+    found = list(headings(sheet))
     items: list[Item] = []
     taken: set[int] = set()
     columns: tuple[Column, ...] = ()
-    for at, (last, heading, covered) in enumerate(headings):
-        until = _until(sheet, last, headings[at + 1][2][0] if at + 1 < len(headings) else None)
-        found, rows = _body(sheet, last + 1, until, heading, style)
-        taken |= covered_set(covered)
-        if found:
-            columns = heading
-            items.extend(found)
+    for at, heading in enumerate(found):
+        following = found[at + 1].first if at + 1 < len(found) else None
+        until = _until(sheet, heading.last, following)
+        lines, rows = _body(sheet, heading.last + 1, until, heading.columns, style)
+        taken.update(range(heading.first, heading.last + 1))
+        if lines:
+            columns = heading.columns
+            items.extend(lines)
             taken |= rows
     items = _without_carry(items, style)
     _prove_columns(items, style)
@@ -121,14 +88,14 @@ def _unheaded(sheet: Sheet, style: Style, taken: frozenset[int]) -> Table:
         last = money[-1]
         if column and (row.page != column[-1][0].page or abs(last.x1 - column[-1][1].x1) > 4):
             column = []
-        if column and _row_kind(row, ()) == "stop":
+        if column and _row_kind(row) == "stop":
             total, amounts = last.read(style), [f.read(style) for _, f in column]
             # The sum may begin below rows that belong to something else.
             for start in range(len(column)):
                 if sum(amounts[start:], Decimal(0)) == total and total:
                     return _plain_items(column[start:])
             column = []
-        elif _row_kind(row, ()) == "body" and last.last == len(row.tokens):
+        elif _row_kind(row) == "body" and last.last == len(row.tokens):
             column.append((row, last))
     return Table((), taken, ())
 
@@ -201,236 +168,10 @@ def _multiplies(item: Item, chosen: tuple[str, ...], style: Style) -> bool:
     return _close(abs(quantity * price), abs(amount)) and quantity != 0
 
 
-def covered_set(covered: tuple[int, int]) -> set[int]:
-    """Return the row indices of a heading."""
-    return set(range(covered[0], covered[1] + 1))
-
-
-# -- headings
-
-
-def _headings(sheet: Sheet) -> Iterator[tuple[int, tuple[Column, ...], tuple[int, int]]]:
-    """Yield each heading: its last row's index, its columns, the rows it covers."""
-    words = lexicon("columns", ocr=sheet.by == "ocr")
-    at, count = 0, len(sheet.rows)
-    cells: dict[int, list[_Head]] = {}
-
-    def heads(index: int) -> list[_Head]:
-        if index not in cells:
-            row = sheet.rows[index]
-            money = any(f.is_money for f in row.figures) or len(row.tokens) > 24 or bool(row.dates)
-            cells[index] = [] if money else list(_heads(row, words))
-        return cells[index]
-
-    while at < count:
-        row = sheet.rows[at]
-        own = heads(at)
-        known = [h for h in own if h.senses]
-        if len(known) < 2 or sum(h.tokens for h in known) * 2 < len(row.tokens):
-            at += 1
-            continue
-        first = last = at
-        grid = list(own)
-        for step in (-1, 1):
-            near = at + step
-            edge = row
-            while 0 <= near < count and abs(near - at) <= 3:
-                other = sheet.rows[near]
-                gap = edge.top - other.bottom if step < 0 else other.top - edge.bottom
-                more = heads(near) if other.page == row.page and gap < 0.7 * row.height else []
-                if not more or not _belongs(more, grid):
-                    # A word in the margin may lie between the rows of the heading.
-                    if len(other.tokens) > 1 or other.page != row.page:
-                        break
-                    near += step
-                    continue
-                grid += more
-                first, last = min(first, near), max(last, near)
-                edge = other
-                near += step
-        columns = _columns(grid, words)
-        if _is_heading(columns):
-            yield last, columns, (first, last)
-            at = last + 1
-        else:
-            at += 1
-
-
-class _Head(NamedTuple):
-    x0: float
-    x1: float
-    top: float
-    key: str
-    senses: tuple[Sense, ...]
-    tokens: int
-
-
-def _heads(row: Row, words: Lexicon) -> Iterator[_Head]:
-    """Yield the headings of one row: known wordings, and the words between them."""
-    keys = [t.key for t in row.tokens]
-    gaps = [b.x0 - a.x1 for a, b in pairwise(row.tokens)]
-    # The narrowest gap is the space between words; a column gap is wider.
-    space = min((g for g in gaps if g > 0.1 * row.height), default=row.height)
-    reach = min(0.6 * row.height, max(1.5 * space, 0.35 * row.height))
-    joined = [False] + [gap <= reach for gap in gaps]
-    found = {m.first: m for m in words.matches(keys, joined)}
-    at = 0
-    while at < len(row.tokens):
-        match = found.get(at)
-        if row.tokens[at].text.startswith("("):
-            # `(excl. VAT)` qualifies the heading it stands with.
-            match, last = None, at + 1
-            while last < len(row.tokens) and not row.tokens[last - 1].text.endswith(")"):
-                if not joined[last]:
-                    break
-                last += 1
-        elif match:
-            # `Total c/` over `IVA`: the wording may go on in the row below.
-            last, key, senses = match.last, match.key, match.senses
-            while last < len(row.tokens) and joined[last]:
-                key += keys[last]
-                more = _qualified(key, words)
-                if not more and (last in found or not words.begins(key)):
-                    break
-                last, senses = last + 1, more or senses
-            match = match._replace(senses=senses)
-        else:
-            last = at + 1
-            while last < len(row.tokens) and joined[last] and last not in found:
-                last += 1
-        tokens = row.tokens[at:last]
-        key = "".join(t.key for t in tokens)
-        if key:
-            yield _Head(
-                tokens[0].x0, tokens[-1].x1, row.top, key, match.senses if match else (), last - at
-            )
-        at = last
-
-
-def _belongs(more: Sequence[_Head], grid: Sequence[_Head]) -> bool:
-    """Say whether a neighbouring row continues the headings: known words, mostly in columns."""
-    if any(len(h.key) > 26 for h in more):
-        return False
-    inside = sum(any(_overlap(h, g) > 0 for g in grid) for h in more)
-    known = sum(bool(h.senses) for h in more)
-    return known * 2 >= len(more) or (inside == len(more) and all(len(h.key) < 16 for h in more))
-
-
-def _overlap(a: _Head | Column, b: _Head | Column) -> float:
-    return min(a.x1, b.x1) - max(a.x0, b.x0)
-
-
-def _columns(grid: list[_Head], words: Lexicon) -> tuple[Column, ...]:
-    """Merge headings that stand above each other and give each column one role."""
-    groups: list[list[_Head]] = []
-    for head in sorted(grid, key=lambda h: h.x0):
-        home = None
-        for group in groups:
-            if any(
-                h.top != head.top and _overlap(h, head) > 0.5 * min(h.x1 - h.x0, head.x1 - head.x0)
-                for h in group
-            ) and all(h.top != head.top or _overlap(h, head) > 0 or _spanned(group, h, head) for h in group):
-                home = group
-        if home is None:
-            groups.append([head])
-        else:
-            home.append(head)
-    columns = []
-    for group in groups:
-        group.sort(key=lambda h: (h.top, h.x0))
-        whole = _qualified("".join(h.key for h in group), words)
-        senses = whole or max((h.senses for h in group), key=lambda s: len(s) > 0)
-        if not whole:
-            longest = max((h for h in group if h.senses), key=lambda h: len(h.key), default=None)
-            senses = longest.senses if longest else ()
-        columns.append((min(h.x0 for h in group), max(h.x1 for h in group), senses))
-    columns.sort(key=lambda c: c[0])
-    return _roles(columns)
-
-
-def _spanned(group: list[_Head], one: _Head, other: _Head) -> bool:
-    """Say whether a heading of another row stands over both: they qualify it together."""
-    return any(
-        h.top != one.top and h.x0 - 7 <= min(one.x0, other.x0) and h.x1 + 7 >= max(one.x1, other.x1)
-        for h in group
-    )
-
-
-# What a heading says about tax after its own words, folded.
-_WITH_TAX = re.compile(
-    r"(.+?)(?:(?:iva|tva|vat|btw|mwst|ust|tax)?(?:incl?|inkl|inclusa|incluido|incluida|inclus|compresa)"
-    r"(?:iva|tva|vat|btw|mwst|ust|tax)?|c(?:om|on)?iva|ivato|ttc|mit(?:mwst|ust)|tvac)"
-)
-_WITHOUT_TAX = re.compile(
-    r"(.+?)(?:(?:excl?|exkl|exclusief|ohne|hors|sans|sin|sem|senza|bez|without|wo|before)"
-    r"(?:iva|tva|vat|btw|mwst|ust|tax|taxe)?|s(?:em|in)?iva|ht|htva)"
-)
-
-
-def _qualified(key: str, words: Lexicon) -> tuple[Sense, ...]:
-    """Look up a heading; where it only adds `incl. VAT` or the like, the heading without that."""
-    known = words.senses(key)
-    if known:
-        return known
-    found = _WITH_TAX.fullmatch(key)
-    if found:
-        names = {"net_amount": "gross_amount", "unit_price": "gross_price"}
-        base = words.senses(found.group(1))
-        return tuple(s._replace(concept=names[s.concept]) for s in base if s.concept in names)
-    found = _WITHOUT_TAX.fullmatch(key)
-    return words.senses(found.group(1)) if found else ()
-
-
-def _roles(columns: list[tuple[float, float, tuple[Sense, ...]]]) -> tuple[Column, ...]:
-    """Choose one role per column; unambiguous headings first, then what is still missing."""
-    used: dict[str, int] = {}
-    roles: list[str] = [""] * len(columns)
-    for only in (True, False):
-        for at, (_, _, senses) in enumerate(columns):
-            concepts = list(dict.fromkeys(s.concept for s in senses))
-            if roles[at] or not concepts or (only and len(concepts) > 1):
-                continue
-            free = [c for c in concepts if c not in used]
-            if not _AMOUNTS & used.keys():
-                free.sort(key=lambda c: c not in _AMOUNTS)
-            role = free[0] if free else concepts[0]
-            if role in used:
-                role = _second(role, at, used, roles)
-            roles[at] = role
-            used.setdefault(role, at)
-    if not _AMOUNTS & used.keys() and {"unit_price", "gross_price"} <= used.keys():
-        roles[used["gross_price"]] = "gross_amount"
-    return tuple(
-        Column(x0, x1, role if role not in {"", "other"} else f"other{at}", senses)
-        for at, ((x0, x1, senses), role) in enumerate(zip(columns, roles, strict=True))
-    )
-
-
-def _second(role: str, at: int, used: dict[str, int], roles: list[str]) -> str:
-    """Name the second column of one heading: of two amounts the right one carries the tax."""
-    if role == "net_amount":
-        taxed = any(r in {"vat_rate", "vat_amount"} for r in roles)
-        return "gross_amount" if taxed and "gross_amount" not in used else "other"
-    if role == "vat_rate":
-        return "vat_amount" if "vat_amount" not in used else "other"
-    return "other"
-
-
-def _is_heading(columns: Sequence[Column]) -> bool:
-    roles = {c.role for c in columns}
-    much = roles & {"net_amount", "gross_amount", "unit_price"}
-    goods = bool(roles & {"description", "quantity"}) or {"article_number", "unit_price"} <= roles
-    known = len({r for r in roles if not r.startswith("other")})
-    return bool(much) and goods and known >= 2
-
-
-# -- body
-
-
 def _body(
     sheet: Sheet, start: int, until: int, columns: tuple[Column, ...], style: Style
 ) -> tuple[list[Item], set[int]]:
-    amount_role = _amount_role(sheet, start, until, columns)
+    amount_role = _amount_role(columns)
     if amount_role is None:
         return [], set()
     items: list[Item] = []
@@ -442,13 +183,13 @@ def _body(
         if row.page != page:
             page = row.page
             empty = 0
-        kind = _row_kind(row, columns)
+        kind = _row_kind(row)
         if kind == "stop":
             break
         if kind == "skip":
             taken.add(row.index)
             continue
-        cells, texts = _cells(row, columns)
+        cells, texts = cells_of(row, columns)
         anchor = cells.get(amount_role)
         if anchor and anchor.figure and _is_amount(anchor.figure, cells):
             if kind == "allowance" and not ({"quantity", "unit_price"} & cells.keys()):
@@ -467,7 +208,7 @@ def _body(
     return [i for i in items if _is_item(i)], taken
 
 
-def _amount_role(sheet: Sheet, start: int, until: int, columns: tuple[Column, ...]) -> str | None:
+def _amount_role(columns: tuple[Column, ...]) -> str | None:
     """Choose the column whose figures make a row an item: the net amount, else what there is."""
     roles = [c.role for c in columns]
     for role in ("net_amount", "gross_amount", "unit_price", "gross_price"):
@@ -476,7 +217,7 @@ def _amount_role(sheet: Sheet, start: int, until: int, columns: tuple[Column, ..
     return None
 
 
-def _row_kind(row: Row, columns: tuple[Column, ...]) -> str:
+def _row_kind(row: Row) -> str:
     """Tell items from totals (`stop`), carry-overs and subtotals (`skip`) and discounts."""
     for match in row.labels:
         concepts = {s.concept for s in match.senses if s.weight >= 0.7}
@@ -509,123 +250,6 @@ def _is_amount(figure: Figure, cells: dict[str, Cell]) -> bool:
     return not figure.percent and (
         figure.is_money or bool({"quantity", "unit_price", "position"} & cells.keys())
     )
-
-
-def _cells(row: Row, columns: tuple[Column, ...]) -> tuple[dict[str, Cell], list[Cell]]:
-    """Put each figure and phrase of a row into its column."""
-    cells: dict[str, Cell] = {}
-    used: set[int] = set()
-    homes = [c for c in columns if c.role in _NUMBER_ROLES or c.role.startswith("other")]
-    for figure in row.figures:
-        home = _home(figure, homes, row.height)
-        if home is None:
-            continue
-        inside_text = figure.first > 0 and row.joined[figure.first] and not figure.is_money
-        if inside_text and home.role not in {"vat_rate", "quantity"} and not _under(figure, home):
-            continue
-        if home.role == "vat_rate" and figure.is_money:
-            cells.setdefault(
-                "vat_amount", Cell(row, figure.first, figure.last, figure.text, figure)
-            )
-            continue
-        if home.role in cells:
-            held = cells[home.role]
-            if held.figure is None:
-                continue
-            # Two figures under one heading: it may stand over two columns.
-            spare = f"spare_{home.role}"
-            if _distance(figure, home) >= _distance(held.figure, home):
-                cells.setdefault(spare, Cell(row, figure.first, figure.last, figure.text, figure))
-                continue
-            cells.setdefault(spare, held)
-        cells[home.role] = Cell(row, figure.first, figure.last, figure.text, figure)
-    for cell in cells.values():
-        used.update(range(cell.first, cell.last))
-    texts: list[Cell] = []
-    described = next((c for c in columns if c.role == "description"), None)
-    for first, last in _phrases(row, used, columns):
-        column = _text_home(row, first, columns)
-        text = row.words(first, last)
-        role = column.role if column else ""
-        if (role in {"article_number", "unit", "delivery"} and role not in cells) or (
-            role == "position" and "position" not in cells and last - first == 1
-        ):
-            cells[role] = Cell(row, first, last, text)
-        elif role == "quantity" and "unit" not in cells and last - first <= 2:
-            cells["unit"] = Cell(row, first, last, text)
-        elif role == "vat_rate" and any(map(str.isdigit, text)):
-            cells.setdefault("vat_text", Cell(row, first, last, text))
-        elif (
-            role in {"description", "", "article_number"}
-            or role.startswith("other")
-            or described is None
-        ):
-            texts.append(Cell(row, first, last, text))
-    return cells, texts
-
-
-def _home(figure: Figure, homes: Sequence[Column], height: float) -> Column | None:
-    if figure.percent:
-        homes = [c for c in homes if c.role in {"vat_rate", "discount"}]
-    best, least = None, 3.5 * height
-    for column in homes:
-        gap = _distance(figure, column)
-        if gap < least:
-            best, least = column, gap
-    return best
-
-
-def _distance(figure: Figure, column: Column) -> float:
-    """Measure how far a figure is from a column: gap first, then how the edges line up."""
-    gap = max(0.0, column.x0 - figure.x1, figure.x0 - column.x1)
-    lined = min(
-        abs(column.x1 - figure.x1),
-        abs(column.x0 - figure.x0),
-        abs(column.x0 + column.x1 - figure.x0 - figure.x1) / 2,
-    )
-    return gap + 0.05 * lined
-
-
-def _under(figure: Figure, column: Column) -> bool:
-    return figure.x0 >= column.x0 - 4 and figure.x1 <= column.x1 + 4
-
-
-def _phrases(row: Row, used: set[int], columns: tuple[Column, ...]) -> Iterator[tuple[int, int]]:
-    """Yield phrases of the tokens that are no figures, cut where a text column begins."""
-    starts = [c.x0 for c in columns if c.role in _TEXT_ROLES or c.role == "quantity"]
-    first: int | None = None
-    for at, token in enumerate(row.tokens):
-        cut = at in used or (
-            first is not None
-            and (
-                not row.joined[at]
-                or any(row.tokens[at - 1].x1 <= x + 3 and token.x0 >= x - 3 for x in starts)
-            )
-        )
-        if cut and first is not None:
-            yield first, at
-            first = None
-        if at not in used and first is None:
-            first = at
-    if first is not None:
-        yield first, len(row.tokens)
-
-
-def _text_home(row: Row, first: int, columns: tuple[Column, ...]) -> Column | None:
-    """Return the column a phrase starts in: the last one that begins left of it."""
-    x0 = row.tokens[first].x0
-    best = None
-    for column in columns:
-        if column.x0 - 4 <= x0:
-            best = column
-    if best is None:
-        return next((c for c in columns if c.role == "description"), None)
-    # Centred headings: text left of its heading but right of the previous column's.
-    if best.role in _NUMBER_ROLES and best.role != "quantity" and x0 > best.x1:
-        after = next((c for c in columns if c.x0 > x0), None)
-        if after is not None and after.role in {"description", "unit"}:
-            return after
-    return best
 
 
 def _attach(
@@ -683,9 +307,6 @@ def _attach(
 def _is_item(item: Item) -> bool:
     named = bool(item.description) or "article_number" in item.cells
     return named or {"quantity", "unit_price"} <= item.cells.keys()
-
-
-# -- proof
 
 
 def extends(item: Item, style: Style) -> bool | None:

@@ -1,0 +1,335 @@
+"""Amount fields: totals, tax breakdown and invoice lines, with what proves them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from decimal import Decimal
+
+from extractors.pages.amounts import CENT, Occurrence
+from extractors.pages.draft import Draft, plain
+from extractors.pages.figures import Style
+from extractors.pages.layout import Row
+from extractors.pages.table import Item, Table, extends
+from extractors.pages.totals import Sums, Totals
+from records.findings import finding
+
+
+def add_totals(draft: Draft, totals: Totals, sign: int, style: Style) -> None:
+    for name in (
+        "lines_total",
+        "allowance_total",
+        "charge_total",
+        "net_total",
+        "tax_total",
+        "gross_total",
+        "prepaid_total",
+        "rounding_amount",
+        "amount_due",
+    ):
+        held = totals.chosen.get(name)
+        value = totals.value(name)
+        if value is None:
+            continue
+        proved = name in totals.proved and name not in totals.doubtful
+        confidence = _amount_confidence(name, totals, held)
+        if confidence < 0.5:
+            continue
+        if name in {"allowance_total", "charge_total", "prepaid_total"}:
+            value = abs(value)
+        else:
+            value *= sign
+        draft.fields.append(
+            draft.field(
+                name,
+                plain(value),
+                held.row if held else None,
+                held.figure.first if held else 0,
+                held.figure.last if held else 0,
+                confidence,
+                totals.why.get(name, f"printed beside '{held.label}'" if held else "computed"),
+                proved=proved,
+            )
+        )
+    for number, row in enumerate(totals.taxes, 1):
+        _tax_row(
+            draft, number, row.rate, row.percent, row.basis, row.tax, row.row, row.proved, sign
+        )
+    if totals.chosen and not totals.taxes:
+        _single_tax_row(draft, totals, sign)
+
+
+def _tax_row(
+    draft: Draft,
+    number: int,
+    rate: Decimal | None,
+    percent: object,
+    basis: Occurrence | None,
+    tax: Occurrence | None,
+    row: Row,
+    proved: bool,
+    sign: int,
+) -> None:
+    why = "rate times base is the tax" if proved else "printed in one row"
+    sure = 0.98 if proved else 0.85
+    if rate is not None:
+        first, last = percent.first, percent.last  # type: ignore[attr-defined]
+        draft.fields.append(
+            draft.field(
+                "tax_rate",
+                plain(rate),
+                row,
+                first,
+                last,
+                sure,
+                why,
+                line=number,
+                proved=proved,
+            )
+        )
+    for name, item in (("tax_basis", basis), ("tax_amount", tax)):
+        if item is not None:
+            draft.fields.append(
+                draft.field(
+                    name,
+                    plain(item.value * sign),
+                    item.row,
+                    item.figure.first,
+                    item.figure.last,
+                    sure,
+                    why,
+                    line=number,
+                    proved=proved,
+                )
+            )
+
+
+def _single_tax_row(draft: Draft, totals: Totals, sign: int) -> None:
+    """Make the breakdown of an invoice with one rate from net, tax and the rate printed."""
+    net, tax = totals.value("net_total"), totals.value("tax_total")
+    if net is None or tax is None or not tax or "tax_total" not in totals.proved:
+        return
+    rows = [r for r in draft.sheet.rows if any(f.percent for f in r.figures)]
+    for row in rows:
+        for figure in row.figures:
+            if not figure.percent:
+                continue
+            rate = abs(figure.read(Style.COMMA if "," in figure.digits else Style.POINT))
+            if rate and abs(abs(net) * rate / 100 - abs(tax)) <= 2 * CENT:
+                why = "the printed rate of the net total is the tax"
+                draft.fields.append(
+                    draft.field(
+                        "tax_rate",
+                        plain(rate),
+                        row,
+                        figure.first,
+                        figure.last,
+                        0.95,
+                        why,
+                        line=1,
+                        proved=True,
+                    )
+                )
+                for name, value in (("tax_basis", net), ("tax_amount", tax)):
+                    draft.fields.append(
+                        draft.field(
+                            name,
+                            plain(value * sign),
+                            None,
+                            0,
+                            0,
+                            0.95,
+                            why,
+                            line=1,
+                            proved=True,
+                        )
+                    )
+                return
+
+
+def _amount_confidence(name: str, totals: Totals, held: Occurrence | None) -> float:
+    if name in totals.doubtful:
+        label = max(held.concepts.values(), default=0.0) if held else 0.0
+        return 0.45 + 0.2 * label
+    if name in totals.proved:
+        return 0.99
+    if name == "amount_due":
+        return min(0.93, _amount_confidence("gross_total", totals, None))
+    if held is None:
+        return 0.85
+    return min(0.9, 0.35 + 0.6 * max(held.concepts.values(), default=0.0))
+
+
+def add_lines(draft: Draft, table: Table, totals: Totals, style: Style, sign: int) -> None:
+    if not table.items:
+        return
+    sums = sums_of(table.items, style)
+    targets = [totals.value(n) for n in ("lines_total", "net_total", "gross_total")]
+    known = [t for t in targets if t is not None]
+    summed = any(sums.has(t) for t in known)
+    use_reduced = (
+        summed
+        and sums.reduced is not None
+        and sums.reduced != sums.plain
+        and any(abs(abs(sums.reduced) - abs(t)) <= CENT for t in known)
+    )
+    for number, item in enumerate(table.items, 1):
+        _line(draft, number, item, style, sign, summed, use_reduced)
+    if not summed and known and sums.plain is not None:
+        draft.findings.append(
+            finding(
+                "lines_do_not_sum",
+                message="The lines as read do not add up to a printed total",
+                expected=plain(known[0]),
+                actual=plain(sums.plain * sign),
+                remedy="Compare the lines with the page.",
+            )
+        )
+
+
+def _line(
+    draft: Draft, number: int, item: Item, style: Style, sign: int, summed: bool, reduced: bool
+) -> None:
+    multiplied = extends(item, style)
+    proved = summed or multiplied is True
+    sure = 0.99 if summed and multiplied else 0.96 if proved else 0.8 if multiplied is None else 0.6
+    why = (
+        "quantity times price is the amount"
+        if multiplied
+        else "the lines add up"
+        if summed
+        else "read from its column"
+    )
+    names = {
+        "position": "line_id",
+        "quantity": "quantity",
+        "unit_price": "unit_price",
+        "price_base": "price_base_quantity",
+        "vat_rate": "vat_rate",
+    }
+    if "unit_price" not in item.cells and "gross_price" in item.cells:
+        names["gross_price"] = "unit_price"
+    for role, name in names.items():
+        cell = item.cells.get(role)
+        if cell is None:
+            continue
+        value = cell.text.strip(".:") if cell.figure is None else None
+        if cell.figure is not None:
+            amount = cell.figure.read(style)
+            if name == "quantity" and sign < 0:
+                amount = abs(amount)
+            elif name == "vat_rate":
+                amount = cell.figure.read(Style.COMMA if "," in cell.figure.digits else Style.POINT)
+            value = plain(amount)
+        if value is None or (name != "line_id" and cell.figure is None):
+            continue
+        certain = multiplied is True and name in {"quantity", "unit_price"}
+        draft.fields.append(
+            draft.field(
+                name,
+                value,
+                cell.row,
+                cell.first,
+                cell.last,
+                sure if name != "line_id" else 0.9,
+                why,
+                line=number,
+                proved=certain,
+            )
+        )
+    rate = item.cells.get("vat_text")
+    if rate is not None and "vat_rate" not in item.cells:
+        found = re.search(r"\d{1,2}(?:[.,]\d{1,2})?(?=\s?%)", rate.text)
+        if found:
+            value = plain(Decimal(found.group().replace(",", ".")))
+            draft.fields.append(
+                draft.field(
+                    "vat_rate",
+                    value,
+                    rate.row,
+                    rate.first,
+                    rate.last,
+                    0.9,
+                    "read from its column",
+                    line=number,
+                )
+            )
+    amount_cell = item.cells.get("net_amount") or item.cells.get("gross_amount")
+    if amount_cell is None:
+        amount_cell = item.cells.get("unit_price")
+    if amount_cell is not None and amount_cell.figure is not None:
+        amount = amount_cell.figure.read(style)
+        if reduced:
+            for allowance in item.allowances:
+                if allowance.figure is not None:
+                    cut = abs(allowance.figure.read(style))
+                    amount -= cut
+                    draft.fields.append(
+                        draft.field(
+                            "line_allowance",
+                            plain(cut),
+                            allowance.row,
+                            allowance.first,
+                            allowance.last,
+                            0.95,
+                            "printed under the line",
+                            line=number,
+                        )
+                    )
+        draft.fields.append(
+            draft.field(
+                "net_amount",
+                plain(amount * sign),
+                amount_cell.row,
+                amount_cell.first,
+                amount_cell.last,
+                sure,
+                why,
+                line=number,
+                proved=proved,
+            )
+        )
+    text = " ".join(c.text for c in item.description).strip()
+    if text:
+        head = item.description[0]
+        draft.fields.append(
+            draft.field(
+                "description",
+                text[:500],
+                head.row,
+                head.first,
+                head.last,
+                0.9,
+                "read from its column",
+                line=number,
+            )
+        )
+    for role in ("article_number", "unit"):
+        cell = item.cells.get(role)
+        if cell is not None and cell.text.strip(" -.:"):
+            draft.fields.append(
+                draft.field(
+                    role,
+                    cell.text.strip(" .:"),
+                    cell.row,
+                    cell.first,
+                    cell.last,
+                    0.85,
+                    "read from its column",
+                    line=number,
+                )
+            )
+
+
+def sums_of(items: Sequence[Item], style: Style) -> Sums:
+    """Add up the lines, with and without the allowances printed under them."""
+    if not items:
+        return Sums(None, None, 0)
+    amounts = [i.amount(style) for i in items]
+    if any(a is None for a in amounts):
+        return Sums(None, None, len(items))
+    plain = sum((a for a in amounts if a is not None), Decimal(0))
+    cuts = sum(
+        (abs(c.figure.read(style)) for i in items for c in i.allowances if c.figure), Decimal(0)
+    )
+    return Sums(plain, plain - cuts, len(items))

@@ -1,0 +1,142 @@
+"""Dates beside, below and after what says which date they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from typing import NamedTuple
+
+from extractors.pages.dates import Order
+from extractors.pages.header import DATES, REFERENCES
+from extractors.pages.layout import Dated, Row, Sheet
+from extractors.pages.lexicon import Match, lexicon
+
+
+class DateCandidate(NamedTuple):
+    """A date that may be a field."""
+
+    row: Row
+    dated: Dated
+    score: float
+    label: str
+
+
+def date_candidates(sheet: Sheet, taken: frozenset[int]) -> dict[str, list[DateCandidate]]:
+    """Collect the dates of each concept, best first; dates without a label come as `free`."""
+    found: dict[str, list[DateCandidate]] = {}
+    used: set[tuple[int, int]] = set()
+    for row in sheet.rows:
+        for at, match in enumerate(row.labels):
+            wanted = {s.concept: s.weight for s in match.senses if s.concept in DATES}
+            if not wanted:
+                continue
+            for dated, home, score in _dates_of(sheet, row, match, at):
+                if row.index in taken and max(wanted.values()) < 0.9:
+                    continue
+                for concept, weight in wanted.items():
+                    # `del: 1/2/2026`: with a colon even a preposition is a label.
+                    if weight == 0.5 and row.tokens[match.last - 1].text.endswith(":"):
+                        weight = 0.8
+                    found.setdefault(concept, []).append(
+                        DateCandidate(
+                            home, dated, score * weight, row.words(match.first, match.last)
+                        )
+                    )
+                if max(wanted.values()) >= 0.7:
+                    used.add((home.index, dated.first))
+    for candidate in _beside_titles(sheet):
+        found.setdefault("issue_date", []).append(candidate)
+    for row in sheet.rows:
+        for dated in row.dates:
+            if (row.index, dated.first) not in used and row.index not in taken:
+                found.setdefault("free", []).append(DateCandidate(row, dated, 0.3, ""))
+    for items in found.values():
+        items.sort(key=lambda c: (-c.score, c.row.index))
+    return found
+
+
+def _dates_of(sheet: Sheet, row: Row, match: Match, at: int) -> Iterator[tuple[Dated, Row, float]]:
+    following = [d for d in row.dates if d.first >= match.last]
+    if following:
+        dated = following[0]
+        between = [
+            m
+            for m in row.labels
+            if match.last <= m.first < dated.first and any(s.weight >= 0.7 for s in m.senses)
+        ]
+        words = dated.first - match.last
+        if not between:
+            score = 1.0 if words <= 1 else 0.9 if words <= 3 else 0.6
+            if dated.x0 - row.tokens[match.last - 1].x1 > 0.5 * sheet.width:
+                score *= 0.7
+            yield dated, row, score
+            return
+        paired = [m for m in between if any(s.concept in DATES | REFERENCES for s in m.senses)]
+        if not paired or dated.x0 - row.tokens[match.last - 1].x1 < 2 * row.height:
+            yield dated, row, 0.45
+    x0, x1 = row.tokens[match.first].x0, row.tokens[match.last - 1].x1
+    edge = row.bottom
+    for other in sheet.below(row, 4):
+        if other.top - edge > 1.6 * max(row.height, other.height):
+            break
+        edge = other.bottom
+        hits = [d for d in other.dates if min(d.x1, x1) - max(d.x0, x0) > -1]
+        if hits:
+            if any(
+                m.last <= hits[0].first and any(s.concept in DATES for s in m.senses)
+                for m in other.labels
+            ):
+                break
+            yield hits[0], other, 0.88
+            break
+        if any(min(t.x1, x1) - max(t.x0, x0) > 0 for t in other.tokens):
+            break
+
+
+def _beside_titles(sheet: Sheet) -> Iterator[DateCandidate]:
+    """Read the date in the title's own row: `Rechnung Nr. 42 vom 01.02.2026`."""
+    titles = lexicon("kinds", ocr=sheet.by == "ocr")
+    wanted = {"invoice", "credit_note", "corrected_invoice", "self_billed_invoice", "pro_forma"}
+    for row in sheet.rows:
+        if not row.dates:
+            continue
+        for match in titles.matches([t.key for t in row.tokens], row.joined):
+            if any(s.concept in wanted for s in match.senses) and (
+                match.first == 0 or not row.joined[match.first]
+            ):
+                after = [d for d in row.dates if d.first >= match.last]
+                if after and after[0].first - match.last <= 8:
+                    between = {
+                        s.concept
+                        for m in row.labels
+                        if match.last <= m.first < after[0].first
+                        for s in m.senses
+                        if s.weight >= 0.9
+                    }
+                    if not between & ((DATES | REFERENCES) - {"issue_date", "invoice_number"}):
+                        high = row.page == sheet.numbers[0] and row.top < 0.62 * sheet.height
+                        # `Invoice no. 42 of 1 May`: the number makes the row the title.
+                        numbered = any(
+                            m.last > match.first and m.first < after[0].first
+                            for m in row.labels
+                            if any(s.concept == "invoice_number" for s in m.senses)
+                        )
+                        yield DateCandidate(
+                            row,
+                            after[0],
+                            (0.92 if numbered else 0.82) if high else 0.55,
+                            row.words(match.first, match.last),
+                        )
+
+
+def order_of(sheet: Sheet) -> Order | None:
+    """Return the order that the document's own dates prove; None when they prove none or both."""
+    votes = {
+        d.printed.certain_order for row in sheet.rows for d in row.dates if d.printed.certain_order
+    }
+    return votes.pop() if len(votes) == 1 else None
+
+
+def plausible_dates(issue: date | None, due: date | None) -> bool:
+    """Say whether an invoice can be due on `due` when issued on `issue`."""
+    return issue is None or due is None or -5 <= (due - issue).days <= 400

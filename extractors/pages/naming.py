@@ -1,0 +1,96 @@
+"""Names of companies: their legal forms, and what cannot be a name."""
+
+from __future__ import annotations
+
+import re
+
+from extractors.pages.lexicon import fold, lexicon
+
+_FORMS = (
+    r"GmbH\s?&\s?Co\.?(?:\s?(?:KGaA|KG|OHG))?|gGmbH|mbH|GmbH|GesmbH|AG(?:\s?&\s?Co\.?\s?KGaA)?|KGaA|KG|OHG|GbR|e\.\s?K\.?|e\.\s?V\.?|e\.\s?G\.?|eG|UG(?:\s?\(haftungsbeschränkt\))?|PartG(?:\s?mbB)?|SE|a\.\s?G\.?|"
+    r"SARL|S\.A\.R\.L\.?|SAS|S\.A\.S\.?|SASU|EURL|SNC|SCOP|SCI|S\.A\.|SA|SPRL|SRL|S\.R\.L\.?|BVBA|"
+    r"Ltd\.?|Limited|DAC|CIC|LLC|L\.L\.C\.?|Inc\.?|Incorporated|Corp\.?|Corporation|PLC|plc|LLP|L\.P\.|Pvt\.?\s+Ltd\.?|Private\s+Limited|Pty\.?\s+Ltd\.?|Co\.,?\s+Ltd\.?|Company|"
+    r"B\.\s?V\.?|BV|N\.\s?V\.?|NV|V\.\s?O\.\s?F\.?|VOF|C\.V\.|"
+    r"S\.L\.U\.?|S\.L\.|SL|SLU|S\.A\.U\.?|S\.\s?Coop\.?|S\.C\.|"
+    r"S\.r\.l\.?s?|Srls?|S\.p\.A\.?|SpA|S\.n\.c\.?|S\.a\.s\.?|Soc\.\s?Coop\.?|"
+    r"Lda\.?|Unipessoal,?\s+Lda\.?|S\.\s?A\.|"
+    r"[Ss]p\.\s?z\s?o\.\s?o\.?(?:\s?[Ss]p\.\s?k\.)?|[Ss]p\.\s?j\.?|[Ss]p\.\s?k\.?|[Ss]p\.\s?c\.?|S\.K\.A\.|P\.S\.A\.|"
+    r"AB|AS|A/S|ApS|Oy|Oyj|Kft\.?|Zrt\.?|s\.r\.o\.|a\.s\.|d\.o\.o\.|EOOD|OOD|S\.C\.A\."
+)
+
+
+LEGAL = re.compile(rf"(?<![\w.&])(?:{_FORMS})(?![\w])")
+
+
+NAMED = re.compile(rf"[^\W_][^|•·●;:]{{1,70}}?[ ,]\s?(?:{_FORMS})(?![\w])")
+
+
+SPLIT = re.compile(r"\s+[-–—|•·●∙*◦/]+\s+|\s*[|•·●∙◦]\s*|,\s+(?=\D*\d)")
+
+
+# A street with its number, either way round.
+STREET = re.compile(
+    r"\D{3,}[ ,]\s?(?:n[.°º]?\s?)?\d{1,4}\s?[a-zA-Z]?(?:[/-]\d+)?|\d{1,4}[a-zA-Z]?,?\s(?:\D{3,})"
+)
+
+
+SALUTATION = re.compile(
+    r"(?:herrn?|frau|firma|fa\.?|company|mr\.?|mrs\.?|ms\.?|dhr\.?|mevr\.?|mw\.?|m\.|mme|monsieur|madame|sr\.?|sra\.?|spett\.?(?:le)?|to|an|aan|à|pan|pani|exmo.*|messrs\.?|gentile|sig\.?(?:ra)?|egr\.?)",
+    re.IGNORECASE,
+)
+
+
+CONTACT = re.compile(
+    r"@|www\.|https?:|(?:\+|\(0)\d|\b(?:tel|fax|fon|phone|e-?mail|mobil|tél)\b", re.IGNORECASE
+)
+
+
+_PREFIX = re.compile(
+    r"(?:name|firma|company|raison sociale|nom|nazwa|naam|nombre|nome)\s*:\s*"
+    r"|(?:dhr|mevr|mw|mr|mrs|ms|mme|sr|sra|sig|sig\.ra|spett\.le|spett)\.?\s+(?=\S)"
+    r"|(?:attn|t\.?a\.?v|z\.?\s?hd|att)\.?\s*:?\s+(?=\S)",
+    re.IGNORECASE,
+)
+
+
+def clean(text: str) -> str:
+    """Take a name out of its line: no salutation, no initials of a logo before it."""
+    text = text.strip(" ,;:|-–•·*#")
+    prefix = _PREFIX.match(text)
+    text = text[prefix.end() :] if prefix else text
+    head, _, rest = text.partition(" ")
+    if rest and head.isupper() and 1 < len(head) <= 3 and not LEGAL.fullmatch(head):
+        words = [w for w in map(fold, rest.split()) if w]
+        initials = "".join(w[0] for w in words)
+        if words and (words[0].startswith(fold(head)) or initials.startswith(fold(head))):
+            return rest
+    return text
+
+
+def is_name(text: str) -> bool:
+    letters = sum(map(str.isalpha, text))
+    key = fold(text)
+    if lexicon("kinds").senses(key) or lexicon("labels").senses(key):
+        return False
+    if not core(text):
+        return False
+    if text[0] in "([" or ":" in text:
+        return False
+    if letters < 3 or len(text) > 90 or "@" in text or len(text.split()) > 10:
+        return False
+    digits = sum(map(str.isdigit, text))
+    if digits > 4 or digits > letters / 2:
+        return False
+    if CONTACT.search(text) or (
+        text.endswith((".", ":")) and not LEGAL.search(text) and len(text.split()) > 4
+    ):
+        return False
+    return not re.fullmatch(r"(?:page|seite|pagina)\b.*", text, re.IGNORECASE)
+
+
+def core(text: str) -> str:
+    return fold(LEGAL.sub("", text))
+
+
+def initials(text: str) -> str:
+    return "".join(word[0] for word in text.split() if word[:1].isalpha()).lower()

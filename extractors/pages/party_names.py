@@ -1,0 +1,422 @@
+"""Candidates for the names of seller and buyer, from headings, sender lines and addresses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from extractors.pages.blocks import Block, Part, has_postal
+from extractors.pages.layout import Row, Sheet
+from extractors.pages.naming import (
+    CONTACT,
+    LEGAL,
+    NAMED,
+    SALUTATION,
+    SPLIT,
+    STREET,
+    clean,
+    is_name,
+)
+
+_OWN = frozenset(
+    {"contact", "vat_id", "iban", "bic", "seller_tax_id", "company_number", "bank_account"}
+)
+
+
+YOURS = frozenset(
+    [
+        "ihre",
+        "ihr",
+        "ihrer",
+        "your",
+        "customer",
+        "client",
+        "clients",
+        "kunde",
+        "kunden",
+        "kaufer",
+        "buyer",
+        "uw",
+        "klant",
+        "votre",
+        "vos",
+        "su",
+        "cliente",
+        "vostra",
+        "v",
+        "vosso",
+        "nabywcy",
+        "nabywca",
+        "klienta",
+        "acquirente",
+        "destinatario",
+        "comprador",
+        "adquirente",
+        "koper",
+        "afnemer",
+        "bill",
+        "recipient",
+        "leistungsempfanger",
+        "empfanger",
+        "vs",
+        "seu",
+        "sua",
+        "debtor",
+        "debitor",
+        "cessionario",
+        "committente",
+    ]
+)
+
+
+class PartyHeading(NamedTuple):
+    role: str
+    row: Row
+    first: int
+    last: int
+    x0: float
+    right: float
+
+
+_HEADING_ROLES = ("seller", "buyer", "ship_to")
+
+
+def party_headings(sheet: Sheet, taken: frozenset[int]) -> Iterator[PartyHeading]:
+    for row in sheet.rows:
+        if row.index in taken:
+            continue
+        found: list[tuple[str, int, int]] = []
+        for match in row.labels:
+            roles = [s.concept for s in match.senses if s.concept in _HEADING_ROLES]
+            # Low on the page the same words introduce a bank account's holder.
+            banked = any(s.concept == "bank_account" for s in match.senses)
+            if banked and row.top > 0.4 * sheet.height:
+                continue
+            if not roles or (match.first and row.joined[match.first]):
+                continue
+            short = len(match.key) < 4
+            end = row.phrase_end(match.last - 1)
+            colon = row.tokens[match.last - 1].text.endswith(":") or (
+                match.last < len(row.tokens) and row.tokens[match.last].text == ":"
+            )
+            alone = end == match.last
+            other = any(s.concept not in _HEADING_ROLES for s in match.senses)
+            tail = row.tokens[match.last : end]
+            # `Nabywca usługi`: a small word more, but no name.
+            if len(tail) == 1 and len(match.key) > 5 and tail[0].text.islower():
+                alone = True
+            # `Debitor: 4711`: a number, not a heading.
+            value = row.tokens[match.last : end] or row.tokens[end : end + 1]
+            if colon and value and value[0].text.strip(".,").isdigit():
+                continue
+            if not (alone or colon) or (short and not colon and not (alone and len(match.key) > 1)):
+                continue
+            if other and not colon and not alone:
+                continue
+            found.append((roles[0], match.first, match.last))
+        for role, first, last in found:
+            after = [m.first for m in row.labels if m.first >= last and not row.joined[m.first]]
+            reach = row.tokens[first].x0 + 0.42 * sheet.width
+            right = row.tokens[after[0]].x0 - 4 if after else min(reach, sheet.width)
+            yield PartyHeading(role, row, first, last, row.tokens[first].x0, right)
+
+
+def heading_over(
+    row: Row, x0: float, headings: Sequence[PartyHeading], reach: float = 130
+) -> PartyHeading | None:
+    best = None
+    for heading in headings:
+        above = heading.row.page == row.page and heading.row.index <= row.index
+        near = above and row.top - heading.row.bottom < reach
+        # A value can start a little left of its centred heading.
+        if near and heading.x0 - 12 <= x0 < heading.right:
+            best = heading
+    return best
+
+
+class NameCandidate(NamedTuple):
+    role: str
+    part: Part
+    text: str
+    score: float
+    why: str
+
+
+def names(
+    sheet: Sheet,
+    blocks: Sequence[Block],
+    headings: Sequence[PartyHeading],
+    sender: Part | None,
+    taken: frozenset[int],
+) -> Iterator[NameCandidate]:
+    yield from _under_headings(sheet, headings, taken)
+    yield from _labelled_names(sheet, headings, taken)
+    if sender is not None:
+        yield from _under_sender(sheet, sender)
+        text = clean(SPLIT.split(sender.text)[0])
+        if text:
+            yield NameCandidate(
+                "seller", sender, text, 0.85, "first in the sender line over the address"
+            )
+    for block in blocks:
+        yield from _from_block(sheet, block, headings, sender)
+    yield from _company_names(sheet, headings, taken)
+
+
+def _under_headings(
+    sheet: Sheet, headings: Sequence[PartyHeading], taken: frozenset[int]
+) -> Iterator[NameCandidate]:
+    for heading in headings:
+        if heading.role == "ship_to":
+            continue
+        row = heading.row
+        beside = [
+            (first, last)
+            for first, last in row.phrases()
+            if last > heading.last and row.tokens[last - 1].x1 <= heading.right + 4
+        ]
+        if beside:
+            first, last = max(beside[0][0], heading.last), beside[0][1]
+            text = clean(row.words(first, last))
+            far = row.tokens[first].x0 - row.tokens[heading.last - 1].x1
+            colon = row.tokens[heading.last - 1].text.endswith(":")
+            if (
+                text
+                and is_name(text)
+                and far < 220
+                and not _labelled(row, first, last)
+                and (colon or far < 90)
+            ):
+                # `Vendedor: Inês Carvalho` names whoever sold, not the company.
+                sure = 0.9 if heading.role == "buyer" or LEGAL.search(text) else 0.5
+                why = f"beside '{row.words(heading.first, heading.last)}'"
+                yield NameCandidate(heading.role, Part(row, first, last, text), text, sure, why)
+                continue
+        edge = row
+        for other in sheet.below(row, 6):
+            if other.top - edge.bottom > 2.6 * max(row.height, other.height):
+                break
+            hit = None
+            for first, last in other.phrases():
+                x0 = other.tokens[first].x0
+                if heading.x0 - 12 <= x0 < heading.right:
+                    hit = (first, last)
+                    break
+            if hit is None:
+                continue
+            edge = other
+            text = clean(other.words(*hit))
+            if not text or SALUTATION.fullmatch(text):
+                continue
+            # Numbers of the party may stand between heading and name.
+            if _labelled(other, *hit):
+                continue
+            if STREET.fullmatch(text) or other.index in taken:
+                break
+            if not is_name(text):
+                continue
+            weight = 0.95 if len(row.tokens) - heading.first < 8 else 0.8
+            why = f"under '{row.words(heading.first, heading.last)}'"
+            yield NameCandidate(heading.role, Part(other, *hit, text), text, weight, why)
+            break
+
+
+def _under_sender(sheet: Sheet, sender: Part) -> Iterator[NameCandidate]:
+    """Read the addressee: the first line under the sender line, where the window is."""
+    x0 = sender.row.tokens[sender.first].x0
+    for row in sheet.below(sender.row, 6):
+        if row.top - sender.row.bottom > 75:
+            return
+        for first, last in row.phrases():
+            if abs(row.tokens[first].x0 - x0) < 60:
+                text = clean(row.words(first, last))
+                if SALUTATION.fullmatch(text):
+                    break
+                if not _labelled(row, first, last) and is_name(text) and not STREET.fullmatch(text):
+                    why = "stands under the sender line"
+                    yield NameCandidate("buyer", Part(row, first, last, text), text, 0.9, why)
+                return
+
+
+def _labelled_names(
+    sheet: Sheet, headings: Sequence[PartyHeading], taken: frozenset[int]
+) -> Iterator[NameCandidate]:
+    for row in sheet.rows:
+        if row.index in taken:
+            continue
+        for match in row.labels:
+            if not any(s.concept == "party_name" for s in match.senses):
+                continue
+            if match.first and row.joined[match.first]:
+                continue
+            over = heading_over(row, row.tokens[match.first].x0, headings)
+            if over is None or over.role == "ship_to" or over.row is row:
+                continue
+            nxt = [p for p in row.phrases() if p[1] > match.last]
+            if nxt:
+                first, last = max(nxt[0][0], match.last), nxt[0][1]
+                text = clean(row.words(first, last))
+                if text and is_name(text):
+                    yield NameCandidate(
+                        over.role,
+                        Part(row, first, last, text),
+                        text,
+                        0.97,
+                        f"labelled as name under '{over.row.words(over.first, over.last)}'",
+                    )
+
+
+def _from_block(
+    sheet: Sheet, block: Block, headings: Sequence[PartyHeading], sender: Part | None
+) -> Iterator[NameCandidate]:
+    parts = block.parts
+    if sender is not None:
+        at = next((i for i, p in enumerate(parts) if p.row is sender.row), -1)
+        parts = parts[at + 1 :]
+    postal = [i for i, p in enumerate(parts) if has_postal(p.text)]
+    if not postal:
+        return
+    lead = [
+        p for p in parts[: postal[0]] if clean(p.text) and not SALUTATION.fullmatch(clean(p.text))
+    ]
+    lead = [p for p in lead if not _labelled(p.row, p.first, p.last)]
+    if not lead or not 1 <= len(lead) <= 7:
+        return
+    contact = sum(_is_contact(p) for p in parts[parts.index(lead[0]) :])
+    # The nearest lines over the street: headings or slogans may stand further up.
+    part = lead[0]
+    text = clean(part.text)
+    if not text or not is_name(text):
+        return
+    if STREET.fullmatch(text) and not LEGAL.search(text):
+        return
+    over = heading_over(part.row, part.row.tokens[part.first].x0, headings, 60)
+    if over is not None and over.row is not part.row:
+        return
+    first_page = part.row.page == sheet.numbers[0]
+    if not first_page:
+        return
+    legal = bool(LEGAL.search(text))
+    low = part.row.top > 0.6 * sheet.height
+    if low or contact:
+        yield NameCandidate(
+            "seller",
+            part,
+            text,
+            0.4 + 0.25 * legal + 0.1 * min(contact, 2),
+            "heads an address with contact details",
+        )
+    else:
+        follows = (
+            sender is not None
+            and sender.row.page == part.row.page
+            and 0 <= part.row.top - sender.row.bottom < 60
+            and abs(part.row.tokens[part.first].x0 - sender.row.tokens[sender.first].x0) < 60
+        )
+        if follows:
+            yield NameCandidate("buyer", part, text, 0.92, "stands under the sender line")
+        elif part.row.top < 0.42 * sheet.height:
+            yield NameCandidate(
+                "buyer",
+                part,
+                text,
+                0.5 + 0.1 * (part.row.top > 0.12 * sheet.height),
+                "heads an address without contact details",
+            )
+            yield NameCandidate(
+                "seller",
+                part,
+                text,
+                0.3 + 0.15 * legal + 0.12 * (part.row.top < 0.1 * sheet.height),
+                "heads an address at the top",
+            )
+
+
+def _is_contact(part: Part) -> bool:
+    """Say whether a line is one that only the issuer prints of itself."""
+    if CONTACT.search(part.text):
+        return True
+    words = {t.key for t in part.row.tokens[part.first : part.last]}
+    return not words & YOURS and any(
+        part.first <= m.first < part.last and any(s.concept in _OWN for s in m.senses)
+        for m in part.row.labels
+    )
+
+
+def _company_names(
+    sheet: Sheet, headings: Sequence[PartyHeading], taken: frozenset[int]
+) -> Iterator[NameCandidate]:
+    for row in sheet.rows:
+        if row.index in taken:
+            continue
+        for first, last in row.phrases():
+            text = row.words(first, last)
+            found = NAMED.search(text)
+            if not found or len(text) > 160:
+                continue
+            name = clean(
+                SPLIT.split(found.group())[0]
+                if not LEGAL.search(SPLIT.split(found.group())[-1])
+                else SPLIT.split(found.group())[-1]
+            )
+            if not name or not is_name(name) or len(name.split()) > 8:
+                continue
+            over = heading_over(row, row.tokens[first].x0, headings)
+            if over is not None and over.role in {"buyer", "ship_to"}:
+                continue
+            if over is not None and over.role == "seller":
+                continue
+            low = row.top > 0.8 * sheet.height
+            high = row.top < 0.12 * sheet.height and row.page == sheet.numbers[0]
+            starts = found.start() == 0
+            score = 0.35 + 0.12 * (low or high) + 0.08 * starts
+            yield NameCandidate(
+                "seller",
+                Part(row, first, last, text),
+                name,
+                score,
+                "a company's name with its legal form",
+            )
+
+
+def sender_line(sheet: Sheet, taken: frozenset[int]) -> Part | None:
+    """Find the small line `Company - Street 1 - 12345 City` that windows show over the address."""
+    for row in sheet.rows:
+        if row.page != sheet.numbers[0] or row.top > 0.35 * sheet.height:
+            break
+        for first, last in row.phrases():
+            if last - first < 4:
+                continue
+            text = row.words(first, last)
+            pieces = [p for p in SPLIT.split(text) if p.strip()]
+            if CONTACT.search(text) or any(map(str.isdigit, pieces[0])):
+                continue
+            if (
+                len(pieces) >= 3
+                and has_postal(" " + text)
+                and any(c.isdigit() for c in text)
+                and is_name(clean(pieces[0]))
+            ):
+                return Part(row, first, last, text)
+    return None
+
+
+def _labelled(row: Row, first: int, last: int) -> bool:
+    """Say whether a phrase begins with a label that is not a party's heading."""
+    for match in row.labels:
+        if match.first == first:
+            concepts = {s.concept for s in match.senses}
+            if match.last == last:
+                return True
+            colon = row.tokens[match.last - 1].text.endswith(":")
+            if colon or not concepts <= {
+                "seller",
+                "buyer",
+                "ship_to",
+                "party_name",
+                "party_address",
+                "other_ref",
+                "own_reference",
+            }:
+                return len(match.key) > 3 or colon
+    return False
