@@ -12,7 +12,12 @@ from collections.abc import Sequence
 
 from matching.payments import settlements, unnamed
 from matching.payments.books import Books, IdentifiedTransaction
-from matching.payments.categories import looks_like_transfer, pair_transfers, without_item
+from matching.payments.categories import (
+    kind_only,
+    looks_like_transfer,
+    pair_transfers,
+    without_item,
+)
 from matching.payments.explain import match_of
 from matching.payments.policy import PaymentPolicy
 from matching.payments.returns import Returns, repaid_twice
@@ -40,7 +45,10 @@ def reconcile(
     state = State(transactions, books, policy)
     explain(state)
     pairs = pair_transfers(state)
-    matches = {line.id: match_of(state, line, pairs) for line in state.lines}
+    matches: dict[str, Match] = {}
+    for line in state.lines:
+        matches[line.id] = match_of(state, line, pairs)
+        state.taken[line.index] = None
     return [matches[i] for i, _ in transactions]
 
 
@@ -84,3 +92,5 @@ def explain(state: State) -> None:
     state.run(unnamed.late_discount)
     state.run(settlements.exchanged_unmarked)
     state.run(unnamed.paid_again)
+    state.run(kind_only)
+    state.keep_suggestions()

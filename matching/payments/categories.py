@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from matching.payments.ledger import PAYABLE
 from matching.payments.lines import Line
 from matching.payments.proposals import Proposal
-from matching.payments.state import State
+from matching.payments.state import ON_FILE, State
 from matching.payments.text import compact, fold
-from matching.payments.wording import FEE, INTEREST, TAX_NAME, TAX_TEXT, TRANSFER
+from matching.payments.wording import (
+    BATCH,
+    FEE,
+    INTEREST,
+    ON_ACCOUNT,
+    PREPAYMENT,
+    REFUND,
+    TAX_NAME,
+    TAX_TEXT,
+    TRANSFER,
+)
 
 
 def without_item(state: State, line: Line) -> Proposal | None:
@@ -57,6 +68,26 @@ def looks_like_transfer(state: State, line: Line) -> Proposal | None:
     if own_names and fold(line.name) in own_names and TRANSFER.search(line.text):
         return _plain(line, "transfer", "our own name and the words of a transfer")
     return None
+
+
+def kind_only(state: State, line: Line) -> Proposal | None:
+    """Say what kind of movement a line is that nothing in the books explains.
+
+    Nothing is posted on this; it tells the person where to look.
+    """
+    proposal = None
+    on_file = max(line.parties.values(), default=0) >= ON_FILE or line.iban in state.learned
+    if not line.name and (line.code.endswith("-B") or BATCH.search(line.text)):
+        proposal = _plain(line, "settlement", "a batch that fits no payment run on file")
+    elif line.amount > 0 and REFUND.search(line.text) and state.known_parties(line, PAYABLE):
+        proposal = _plain(line, "refund", "a vendor pays back")
+    elif ON_ACCOUNT.search(line.text) or PREPAYMENT.search(line.text):
+        return None
+    elif on_file:
+        proposal = _plain(line, "settlement", "a known party, but no open items that fit")
+    if proposal is not None:
+        proposal.rule = "kind"
+    return proposal
 
 
 def _plain(line: Line, category: str, reason: str) -> Proposal:

@@ -15,6 +15,7 @@ ERROR_RATES: dict[str, float] = {
     "listed_completed": 0.05,
     "listed_short": 0.5,
     "several_fit": 0.5,
+    "kind": 0.9,
 }
 
 

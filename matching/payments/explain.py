@@ -5,7 +5,9 @@ from __future__ import annotations
 from decimal import Decimal
 
 from matching.payments.evidence import confidence, decide
+from matching.payments.ledger import Item
 from matching.payments.lines import Line
+from matching.payments.proposals import Proposal
 from matching.payments.state import State
 from records.matches import Adjustment, Allocation, Decision, Match, Rejected
 from records.money import Money, digits_of
@@ -16,13 +18,12 @@ _NOTHING = "nothing in the books explains it"
 def match_of(state: State, line: Line, pairs: dict[int, int]) -> Match:
     """Build the Match of one line."""
     proposal = state.taken[line.index]
-    decided = proposal is not None
-    if proposal is None:
-        proposal = state.suggested.get(line.index)
     if proposal is None:
         return Match(transaction_id=line.id, category="unknown", reasons=(_NOTHING,))
     sure = confidence(proposal)
-    decision = decide(proposal, state.policy) if decided else Decision.SUGGEST
+    decision = decide(proposal, state.policy)
+    if decision is Decision.SUGGEST and not proposal.parts:
+        decision = Decision.NONE
     related = proposal.related
     if line.index in pairs:
         related = (state.lines[pairs[line.index]].id,)
@@ -45,15 +46,24 @@ def match_of(state: State, line: Line, pairs: dict[int, int]) -> Match:
             )
             for s in proposal.sides
         ),
-        confidence=sure if decided else min(sure, 0.5),
+        confidence=sure,
         decision=decision,
         rule=proposal.rule,
-        reasons=proposal.reasons,
+        reasons=tuple(_worded(r, proposal, items) for r in proposal.reasons),
         rejected=tuple(
             Rejected(tuple(items[i].id for i in r.items), r.why) for r in proposal.rivals
         ),
         related=related,
     )
+
+
+def _worded(reason: str, proposal: Proposal, items: list[Item]) -> str:
+    """Put the ids into a reason; done last, since most explanations are never read."""
+    if "{items}" in reason:
+        ids = ", ".join(items[p.item].id for p in proposal.parts[:4])
+        more = len(proposal.parts) - 4
+        return reason.replace("{items}", f"{ids} and {more} more" if more > 0 else ids)
+    return reason.replace("{related}", ", ".join(proposal.related))
 
 
 def _item_id(state: State, index: int) -> str | None:

@@ -7,8 +7,9 @@ Days are `date.toordinal()`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from decimal import ROUND_HALF_UP, Decimal
+from typing import TypeVar
 
 from matching.payments.books import Books
 from matching.payments.names import NameIndex
@@ -16,6 +17,8 @@ from matching.payments.references import digits, identifier, loose
 from matching.payments.text import compact
 from records.banking import OpenItem
 from records.money import Money
+
+_Key = TypeVar("_Key")
 
 PAYABLE, RECEIVABLE, OTHER = 0, 1, 2
 #: Payers round a discount their own way, a few minor units off ours.
@@ -93,63 +96,64 @@ class Ledger:
         """Index the books; the order of their records does not matter."""
         self.items: list[Item] = []
         self.by_id: dict[str, int] = {}
-        self.by_number: dict[str, list[int]] = {}
-        self.by_order: dict[str, list[int]] = {}
+        #: compact reference -> items that bear it; ~index where it is the order's number
+        self.by_reference: dict[str, tuple[int, ...]] = {}
         self.by_party: dict[int, list[int]] = {}
-        self.by_amount: dict[tuple[int, int], list[int]] = {}
-        self.by_reduced: dict[tuple[int, int], list[int]] = {}
+        self.by_amount: dict[tuple[int, int], tuple[int, ...]] = {}
+        self.by_reduced: dict[tuple[int, int], tuple[int, ...]] = {}
         self.party_ibans: dict[str, set[int]] = {}
         self.party_names: list[str] = []
         self.party_sides: list[int] = []
         self._parties: dict[tuple[int, str], int] = {}
-        self._masters(books)
-        named: list[tuple[str, int]] = []
+        self._on_file: set[int] = set()
+        self._seen: dict[tuple[int, str | None, str | None, str | None, str], int] = {}
+        named = set(self._masters(books))
         ordered = sorted(
             (i for i in books.items if i.kind[:3] in ("ap_", "ar_")),
             key=lambda i: (i.issue_date.toordinal() if i.issue_date else 0, i.id),
         )
         for record in ordered:
             self._add(record, named)
-        for vendor in books.vendors:
-            named.append(
-                (
-                    vendor.name,
-                    self._party_of(PAYABLE, vendor.id, vendor.vat_id, vendor.ibans, vendor.name),
-                )
-            )
-        for customer in books.customers:
-            ibans = (customer.iban,) if customer.iban else ()
-            named.append(
-                (customer.name, self._party_of(RECEIVABLE, customer.id, None, ibans, customer.name))
-            )
         self.receivable_names = NameIndex(
-            (n, p) for n, p in named if self.party_sides[p] == RECEIVABLE
+            (n, p) for n, p in sorted(named) if self.party_sides[p] == RECEIVABLE
         )
-        self.payable_names = NameIndex((n, p) for n, p in named if self.party_sides[p] == PAYABLE)
+        self.payable_names = NameIndex(
+            (n, p) for n, p in sorted(named) if self.party_sides[p] == PAYABLE
+        )
         self._mark_duplicates(ordered)
         self._add_others(books)
 
     # -- parties
 
-    def _masters(self, books: Books) -> None:
+    def _masters(self, books: Books) -> Iterator[tuple[str, int]]:
+        """Add vendors and customers; yield their names."""
         for vendor in sorted(books.vendors, key=lambda v: v.id):
-            self._party_of(PAYABLE, vendor.id, vendor.vat_id, vendor.ibans, vendor.name)
+            ibans = tuple(compact(i) for i in vendor.ibans)
+            party = self._party_of(PAYABLE, vendor.id, vendor.vat_id, ibans, vendor.name)
+            self._put_on_file(party, ibans)
+            yield vendor.name, party
         for customer in sorted(books.customers, key=lambda c: c.id):
-            ibans = (customer.iban,) if customer.iban else ()
-            self._party_of(RECEIVABLE, customer.id, None, ibans, customer.name)
+            ibans = (compact(customer.iban),) if customer.iban else ()
+            party = self._party_of(RECEIVABLE, customer.id, None, ibans, customer.name)
+            self._put_on_file(party, ibans)
+            yield customer.name, party
+
+    def _put_on_file(self, party: int, ibans: Iterable[str]) -> None:
+        for iban in ibans:
+            self.party_ibans.setdefault(iban, set()).add(party)
+            self._on_file.add(party)
 
     def _party_of(
         self, side: int, party_id: str | None, vat_id: str | None, ibans: Iterable[str], name: str
     ) -> int:
         """Return the party these marks belong to; master records that share one are one party."""
-        accounts = [compact(i) for i in ibans if i]
         keys = []
         if party_id:
             keys.append((side, "id:" + party_id))
         if vat_id:
             keys.append((side, "vat:" + compact(vat_id)))
         if side == PAYABLE:
-            keys.extend((side, "iban:" + a) for a in accounts)
+            keys.extend((side, "iban:" + iban) for iban in ibans)
         if not keys:
             keys.append((side, "name:" + compact(name)))
         party = next((self._parties[k] for k in keys if k in self._parties), -1)
@@ -159,38 +163,48 @@ class Ledger:
             self.party_sides.append(side)
         for key in keys:
             self._parties.setdefault(key, party)
-        for account in accounts:
-            self.party_ibans.setdefault(account, set()).add(party)
+        return party
+
+    def _party_of_item(self, side: int, record: OpenItem) -> int:
+        """Return an item's party; the account printed on it counts where none is on file."""
+        marks = (side, record.party_id, record.party_vat_id, record.party_iban, record.party_name)
+        party = self._seen.get(marks)
+        if party is None:
+            ibans = (compact(record.party_iban),) if record.party_iban else ()
+            vat_id = record.party_vat_id if side == PAYABLE else None
+            party = self._party_of(side, record.party_id, vat_id, ibans, record.party_name)
+            if party not in self._on_file:
+                for iban in ibans:
+                    self.party_ibans.setdefault(iban, set()).add(party)
+            self._seen[marks] = party
         return party
 
     # -- items
 
-    def _add(self, record: OpenItem, named: list[tuple[str, int]]) -> None:
+    def _add(self, record: OpenItem, named: set[tuple[str, int]]) -> None:
         side = PAYABLE if record.kind.startswith("ap_") else RECEIVABLE
-        ibans = (record.party_iban,) if record.party_iban else ()
-        vat = record.party_vat_id if side == PAYABLE else None
-        party = self._party_of(side, record.party_id, vat, ibans, record.party_name)
+        party = self._party_of_item(side, record)
         index = len(self.items)
         item = Item(index, record, party, side)
         self.items.append(item)
         self.by_id[item.id] = index
         self.by_party.setdefault(party, []).append(index)
-        self.by_amount.setdefault((party, item.left), []).append(index)
+        _file(self.by_amount, (party, item.left), index)
         if item.discount:
-            self.by_reduced.setdefault((party, item.reduced()), []).append(index)
+            _file(self.by_reduced, (party, item.reduced()), index)
         if item.number:
-            self.by_number.setdefault(item.number, []).append(index)
+            _file(self.by_reference, item.number, index)
             plain = digits(item.number)
             if plain != item.number and len(plain) >= 5:
-                self.by_number.setdefault(plain, []).append(index)
+                _file(self.by_reference, plain, index)
         structured = identifier(record.structured_ref)
         if structured:
-            self.by_number.setdefault(structured, []).append(index)
+            _file(self.by_reference, structured, index)
         order = identifier(record.order_ref)
         if order and side == RECEIVABLE:
-            self.by_order.setdefault(order, []).append(index)
+            _file(self.by_reference, order, ~index)
         if record.party_name:
-            named.append((record.party_name, party))
+            named.add((record.party_name, party))
 
     def _add_others(self, books: Books) -> None:
         """Add payroll runs and contracts, which belong to no party of the two ledgers."""
@@ -226,7 +240,7 @@ class Ledger:
             self.by_party.setdefault(item.party, []).append(index)
         item.left -= take
         if item.left:
-            self.by_amount.setdefault((item.party, item.left), []).append(index)
+            _file(self.by_amount, (item.party, item.left), index)
 
     def forget_settled(self) -> None:
         """Drop settled items from the parties' lists, which are scanned often."""
@@ -279,3 +293,9 @@ class Ledger:
             if not self.is_shadow(item):
                 result.append(item)
         return result
+
+
+def _file(index: dict[_Key, tuple[int, ...]], key: _Key, value: int) -> None:
+    """Add a value under a key; most keys keep a single one, so tuples stay small."""
+    known = index.get(key)
+    index[key] = (value,) if known is None else (*known, value)

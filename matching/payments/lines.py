@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from sys import intern
+
 from matching.payments.references import identifier, joined, without_dates
 from matching.payments.text import compact, fold, words
 from records.banking import BankTransaction
@@ -43,13 +45,13 @@ class Line:
         """Fold the texts and take the amounts apart."""
         self.id = transaction_id
         self.index = -1
-        self.account = compact(transaction.account)
+        self.account = intern(compact(transaction.account))
         day = transaction.booking_date or transaction.value_date
         self.day = day.toordinal() if day else 0
         self.amount = transaction.amount.minor
         self.currency = transaction.amount.currency
         self.name = transaction.counterparty_name or ""
-        self.iban = compact(transaction.counterparty_account or "")
+        self.iban = intern(compact(transaction.counterparty_account or ""))
         self.text = fold(transaction.remittance)
         self.end_to_end = identifier(transaction.end_to_end_id)
         self.batch = identifier(transaction.batch_id)

@@ -85,7 +85,7 @@ class NameIndex:
         """Index `(name, party)` pairs."""
         self._full: dict[str, set[int]] = {}
         self._core: dict[str, set[int]] = {}
-        self._near: dict[str, set[int]] = {}
+        self._near: dict[str, tuple[int, ...]] = {}
         flats: dict[str, set[int]] = {}
         seen: set[tuple[str, int]] = set()
         for name, party in names:
@@ -98,9 +98,8 @@ class NameIndex:
                 self._core.setdefault(key.core, set()).add(party)
                 flats.setdefault(key.flat, set()).add(party)
                 for near in _shortened(key.flat):
-                    self._near.setdefault(near, set()).add(party)
+                    self._near[near] = (*self._near.get(near, ()), party)
         self._flats = sorted(flats.items())
-        self._cache: dict[str, tuple[frozenset[int], int]] = {}
 
     def find(self, name: str) -> tuple[frozenset[int], int]:
         """Return the parties a printed name may mean, and how surely.
@@ -108,12 +107,6 @@ class NameIndex:
         3: the full name; 2: the name without its legal form; 1: cut off or
         mistyped; 0: nobody.
         """
-        known = self._cache.get(name)
-        if known is None:
-            known = self._cache[name] = self._find(name)
-        return known
-
-    def _find(self, name: str) -> tuple[frozenset[int], int]:
         key = NameKey(name)
         found = self._full.get(key.full)
         if found:
@@ -125,7 +118,7 @@ class NameIndex:
             return frozenset(), 0
         near = set(self._near.get(key.flat, ()))
         for shorter in _shortened(key.flat):
-            near |= self._near.get(shorter, set())
+            near.update(self._near.get(shorter, ()))
         if not near and len(key.flat) >= _SHORTEST_PREFIX:
             near = self._starting_with(key.flat)
         return frozenset(near), 1 if near else 0

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 
@@ -41,11 +42,11 @@ class Proposal:
     line: int
     category: str
     rule: str
-    parts: list[Part] = field(default_factory=list)
-    sides: list[Side] = field(default_factory=list)
+    parts: Sequence[Part] = ()
+    sides: Sequence[Side] = ()
     doubt: float = 0.0
     reasons: tuple[str, ...] = ()
-    rivals: list[Rival] = field(default_factory=list)
+    rivals: Sequence[Rival] = ()
     related: tuple[str, ...] = ()
     #: proposals of one pass are taken in this order, highest first
     rank: float = 0.0

@@ -72,9 +72,10 @@ class Runs:
             proposal = self._paid(state, line, rows, "run_item")
             if proposal and state.fits(proposal):
                 proposal.reasons = (
-                    f"our end-to-end id {line.end_to_end} of payment run {run_id}",
-                    "amount equals the run's",
+                    "our own end-to-end id, of payment run {related}",
+                    "the amount is the run's",
                 )
+                proposal.related = (run_id,)
                 proposal.rank = 100 - away
                 return proposal
         return None

@@ -18,6 +18,8 @@ from matching.payments.wording import DEDUCTION, FOREIGN, INSTALMENT, SKONTO
 _MOST_NAMED = 14
 _MOST_LISTED = 40
 _ROUNDING = 5
+_ADD_UP = "the amounts add up"
+_ADD_UP_DISCOUNTED = "the amounts add up after the early-payment discount"
 
 
 class Named:
@@ -107,8 +109,8 @@ def listed(state: State, line: Line) -> Proposal | None:
         if discounted:
             proposal.rule += "_skonto"
         proposal.reasons = (
-            "names " + ", ".join(i.id for i in items[:4]) + (" …" if len(items) > 4 else ""),
-            "the amounts add up" + (" after the early-payment discount" if discounted else ""),
+            "names {items}",
+            _ADD_UP_DISCOUNTED if discounted else _ADD_UP,
         )
         return proposal
     return _named_subset(line, named)
@@ -241,8 +243,8 @@ def mistyped(state: State, line: Line) -> Proposal | None:
     if len(exact) > 1 and best == 1:
         proposal.doubt = 0.02
     proposal.reasons = (
-        f"the text comes near {item.number}",
-        "party and amount fit " + item.id,
+        "the text nearly names {items}",
+        "party and amount fit",
     )
     proposal.rivals = [
         Rival((i.index,), "same amount, its number is further off") for i in exact if i is not item
@@ -341,7 +343,7 @@ def _completed_at(
         "names " + ", ".join(i.id for i in items[:3]),
         ("nearly names " if graded or rule == "listed_near" else "the rest is ")
         + ", ".join(i.id for i in chosen[:3]),
-        "the amounts add up" + (" after the early-payment discount" if discounted else ""),
+        _ADD_UP_DISCOUNTED if discounted else _ADD_UP,
     )
     return proposal
 
@@ -363,19 +365,18 @@ def differing(state: State, line: Line) -> Proposal | None:
         proposal.doubt += 0.1
     chosen = {p.item for p in proposal.parts}
     texts = _other_texts(line, [state.ledger.items[i] for i in chosen])
+    rivals: list[Rival] = []
     for party in state.candidates(line):
         for item in state.ledger.open_items(party, line.day, line.currency):
             if item.index in chosen:
                 continue
             if item.left == line.amount:
-                proposal.rivals.append(
-                    Rival((item.index,), "has this very amount, but is not named")
-                )
+                rivals.append(Rival((item.index,), "has this very amount, but is not named"))
             elif near(item.number, texts) >= 2:
-                proposal.rivals.append(Rival((item.index,), "is nearly named as well"))
-    if proposal.rivals:
+                rivals.append(Rival((item.index,), "is nearly named as well"))
+    if rivals:
         proposal.doubt += 0.05
-        del proposal.rivals[4:]
+        proposal.rivals = rivals[:4]
     return proposal
 
 
@@ -531,7 +532,7 @@ def instalments(state: State) -> None:
             continue
         for number, line in enumerate(lines, 1):
             proposal = settle(line, [item], [line.amount], "instalments", 0)
-            proposal.sides = []
+            proposal.sides = ()
             proposal.parts = [Part(index, line.amount, line.amount)]
             proposal.reasons = (
                 f"names {item.id}",

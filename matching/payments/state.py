@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from matching.payments.books import Books, IdentifiedTransaction
+from matching.payments.evidence import confidence, decide
 from matching.payments.ledger import PAYABLE, RECEIVABLE, Item, Ledger
 from matching.payments.lines import Line
 from matching.payments.policy import PaymentPolicy
-from matching.payments.proposals import Proposal
+from matching.payments.proposals import Proposal, Rival
 from matching.payments.references import SPECIFIC_LENGTH, joined
 from matching.payments.text import compact, fold
 from matching.payments.timing import Timing
+from records.matches import Decision
 
 #: Party evidence: account on file, learned account, name in three grades.
 ON_FILE, LEARNED = 5, 4
@@ -36,7 +38,8 @@ class State:
         #: per item: (line, cash, take)
         self.payments: dict[int, list[tuple[int, int, int]]] = {}
         self.own_ibans = {compact(a.iban): a for a in books.own_accounts if a.iban}
-        self._candidates: dict[int, dict[int, int]] = {}
+        self._parties: dict[tuple[str, str], dict[int, int]] = {}
+        self._candidates: dict[tuple[str, str], dict[int, int]] = {}
         self.learned: dict[str, dict[int, int]] = {}
         self.currencies = {i.currency for i in self.ledger.items}
         self.rates = {
@@ -51,26 +54,22 @@ class State:
 
     def _look_up(self, line: Line) -> None:
         """Find the references the text contains whole, and who the other party may be."""
-        ledger = self.ledger
         found: dict[int, int] = {}
         orders: dict[int, None] = {}
-        pieces = line.pieces
-        by_number, by_order = ledger.by_number, ledger.by_order
-        for text in joined(pieces):
-            if len(text) < 3:
+        by_reference = self.ledger.by_reference
+        for text in joined(line.pieces):
+            length = len(text)
+            if length < 3 or text.isalpha():
                 continue
-            numbered = by_number.get(text)
-            if numbered:
-                length = len(text)
-                for index in numbered:
-                    if found.get(index, 0) < length:
-                        found[index] = length
-            ordered = by_order.get(text)
-            if ordered:
-                orders.update(dict.fromkeys(ordered))
+            for index in by_reference.get(text, ()):
+                if index < 0:
+                    orders[~index] = None
+                elif found.get(index, 0) < length:
+                    found[index] = length
         if line.end_to_end:
-            for index in by_number.get(line.end_to_end, ()):
-                found.setdefault(index, len(line.end_to_end))
+            for index in by_reference.get(line.end_to_end, ()):
+                if index >= 0:
+                    found.setdefault(index, len(line.end_to_end))
         line.hits = tuple(found.items())
         line.order_hits = tuple(orders)
         line.parties = self.parties_of(line.iban, line.name)
@@ -83,7 +82,7 @@ class State:
         items = self.ledger.items
         for line in self.open_lines():
             pieces = line.pieces
-            if not any(len(p) > SPECIFIC_LENGTH for p in pieces):
+            if not any(len(p) > SPECIFIC_LENGTH and not p.isalpha() for p in pieces):
                 continue
             text = "".join(pieces)
             known = {i for i, _ in line.hits}
@@ -97,24 +96,28 @@ class State:
 
     def parties_of(self, iban: str, name: str) -> dict[int, int]:
         """Return the parties a counterparty may be, with the strength of the evidence."""
+        known = self._parties.get((iban, name))
+        if known is not None:
+            return known
         result: dict[int, int] = {}
         if name:
             for index in (self.ledger.receivable_names, self.ledger.payable_names):
                 parties, grade = index.find(name)
-                for party in parties:
+                for party in sorted(parties):
                     result[party] = grade
         if iban:
             for party in self.ledger.party_ibans.get(iban, ()):
                 result[party] = ON_FILE
+        self._parties[iban, name] = result
         return result
 
     def candidates(self, line: Line) -> dict[int, int]:
         """Return the candidate parties of both sides for a line."""
-        found = self._candidates.get(line.index)
+        found = self._candidates.get((line.iban, line.name))
         if found is None:
             found = self.known_parties(line, RECEIVABLE)
             found.update(self.known_parties(line, PAYABLE))
-            self._candidates[line.index] = found
+            self._candidates[line.iban, line.name] = found
         return found
 
     def known_parties(self, line: Line, side: int) -> dict[int, int]:
@@ -218,6 +221,23 @@ class State:
             self.ledger.settle(part.item, part.take)
             self.payments.setdefault(part.item, []).append((proposal.line, part.cash, part.take))
 
+    def suggest(self, proposal: Proposal) -> None:
+        """Keep the surest explanation that is not sure enough; it takes nothing from others."""
+        known = self.suggested.get(proposal.line)
+        if known is None or confidence(proposal) > confidence(known):
+            self.suggested[proposal.line] = proposal
+
+    def keep_suggestions(self) -> None:
+        """Settle which suggestions still stand, surest first; the others keep their kind only."""
+        waiting = sorted(self.suggested.values(), key=lambda p: (-confidence(p), p.line))
+        for proposal in waiting:
+            if not self.fits(proposal):
+                proposal.rivals = (
+                    Rival(tuple(p.item for p in proposal.parts), "taken by a surer match"),
+                )
+                proposal.parts = proposal.sides = proposal.reasons = ()
+            self.take(proposal)
+
     def run(
         self, propose: Callable[[State, Line], Proposal | None], *, settling: bool = False
     ) -> None:
@@ -236,12 +256,16 @@ class State:
                     proposals.append(proposal)
             proposals.sort(key=lambda p: (-p.rank, p.line))
             losers = []
+            taken = False
             for proposal in proposals:
-                if self.fits(proposal):
-                    self.take(proposal)
-                else:
+                if not self.fits(proposal):
                     losers.append(self.lines[proposal.line])
-            if len(losers) == len(proposals):
+                elif decide(proposal, self.policy) is Decision.POST:
+                    self.take(proposal)
+                    taken = True
+                else:
+                    self.suggest(proposal)
+            if not taken:
                 return
             asked = self.open_lines() if settling else losers
 

@@ -61,4 +61,5 @@ def words(folded: str) -> list[str]:
 
 def compact(text: str) -> str:
     """Return letters and digits only, folded: `RE-2026/01` -> `RE202601`."""
-    return "".join(_WORDS.findall(fold(text)))
+    folded = fold(text)
+    return folded if folded.isalnum() else "".join(_WORDS.findall(folded))

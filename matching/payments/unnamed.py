@@ -150,7 +150,7 @@ def _suggest(state: State, line: Line, items: list[Item]) -> None:
     proposal = settle(line, [first], [line.amount], "several_fit", 0)
     proposal.reasons = (f"{len(items)} open items of the party have this amount",)
     proposal.rivals = [Rival((i.index,), "fits as well") for i in items[1:4]]
-    state.suggested[line.index] = proposal
+    state.suggest(proposal)
 
 
 def by_sum(state: State, line: Line) -> Proposal | None:
@@ -281,7 +281,7 @@ def instalment(state: State, line: Line) -> Proposal | None:
         proposal = settle(line, items[:1], [line.amount], "several_fit", 0)
         proposal.rivals = [Rival((i.index,), "open as well") for i in items[1:4]]
         proposal.reasons = ("an instalment of one of several open items",)
-        state.suggested[line.index] = proposal
+        state.suggest(proposal)
         return None
     item = items[0]
     return Proposal(
