@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ from pathlib import Path
 from connectors.keeping import sync_folder
 from connectors.locking import only_writer
 from connectors.workbooks.package import Damaged, Package, blank
+from connectors.workbooks.sheets import Index
 from connectors.workbooks.writing import as_read, changed_workbook, key_indexes
 from records.failures import Rejected, Unavailable
 from records.postings import Posting
@@ -43,7 +44,6 @@ class Poster:
     def __init__(self, settings: Settings) -> None:
         """Post into a workbook."""
         self._settings = settings
-        self._seen: tuple[tuple[int, int, int], dict[str, str]] | None = None
 
     @property
     def _path(self) -> Path:
@@ -57,15 +57,13 @@ class Poster:
         """
         if not self._path.exists():
             return None
-        stamp = _stamp(self._path)
-        if self._seen is None or self._seen[0] != stamp:
-            found: dict[str, str] = {}
-            with _explained(self._path), Package(self._path) as package:
-                for name, index in key_indexes(package, ()).items():
-                    for delivery, row in index.deliveries.items():
-                        found.setdefault(delivery, f"{name}!{row}")
-            self._seen = (stamp, found)
-        return self._seen[1].get(as_read(key))
+        with _explained(self._path):
+            indexes = _looked(self._path)
+        for name, index in indexes.items():
+            row = index.deliveries.get(as_read(key))
+            if row is not None:
+                return f"{name}!{row}"
+        return None
 
     def post(self, postings: Iterable[Posting]) -> list[str]:
         """Append the rows of all postings in one save; return each one's place, `Sheet!row`.
@@ -94,8 +92,8 @@ class Poster:
                 raise Unavailable(f"{folder} cannot be written. Choose another folder.")
             return f"{self._settings.path}: will be made by the first posting"
         _refuse_open(self._path)
-        with _explained(self._path), Package(self._path) as package:
-            counts = {name: len(index.keys) for name, index in key_indexes(package, ()).items()}
+        with _explained(self._path):
+            counts = {name: len(index.keys) for name, index in _looked(self._path).items()}
         rows = ", ".join(f"{name} {count}" for name, count in counts.items())
         return f"{self._settings.path}: workbook with {rows or 'no'} rows of ours"
 
@@ -132,14 +130,41 @@ def _refuse_open(path: Path) -> None:
             )
 
 
-def _stamp(path: Path) -> tuple[int, int, int]:
+_Stamp = tuple[int, int, int]
+#: What the last looks found, by file. A night posts one document at a time, and
+#: reading a large ledger anew for each of them would take most of the night.
+_KNOWN: dict[Path, tuple[_Stamp, dict[str, Index]]] = {}
+_MOST_KNOWN = 8
+
+
+def _stamp(path: Path) -> _Stamp:
+    """Return what changes with every save: time, size, and the file itself."""
     stat = path.stat()
     return stat.st_mtime_ns, stat.st_size, stat.st_ino
 
 
+def _looked(path: Path) -> dict[str, Index]:
+    """Return the index of every sheet with our rows, read once for every save."""
+    stamp = _stamp(path)
+    known = _KNOWN.get(path)
+    if known is not None and known[0] == stamp:
+        return known[1]
+    with Package(path) as package:
+        indexes = key_indexes(package)
+    _remember(path, stamp, indexes)
+    return indexes
+
+
+def _remember(path: Path, stamp: _Stamp, indexes: dict[str, Index]) -> None:
+    _KNOWN.pop(path, None)
+    while len(_KNOWN) >= _MOST_KNOWN:
+        _KNOWN.pop(next(iter(_KNOWN)), None)
+    _KNOWN[path] = (stamp, indexes)
+
+
 def _write(
     path: Path, postings: Sequence[Posting], *, fresh: bool = False
-) -> dict[tuple[str, str], str]:
+) -> Mapping[tuple[str, str], str]:
     """Write what is missing of all postings; return the place of every row.
 
     The caller holds the lock, so the working folder is ours alone, and what
@@ -151,19 +176,28 @@ def _write(
     work.mkdir(parents=True)
     try:
         made = work / "made.xlsx"
-        places = changed_workbook(made, blank() if before is None else path, postings, work)
-        if made.exists() and before is None:
+        held = _KNOWN.get(path)
+        known = held[1] if held is not None and held[0] == before else None
+        source = blank() if before is None else path
+        changed = changed_workbook(made, source, postings, work, known or {})
+        if not made.exists():
+            return changed.places
+        if before is None:
+            known = {}
             made.chmod(0o666 & ~_umask())
-            made.replace(path)
-        elif made.exists():
+        else:
             if _stamp(path) != before:
                 raise Unavailable(f"{path} {_MEANWHILE}")
             shutil.copymode(path, made)
             with suppress(PermissionError):
                 os.chown(made, path.stat().st_uid, path.stat().st_gid)
             _refuse_open(path)
-            made.replace(path)
+        stamp = _stamp(made)
+        made.replace(path)
         sync_folder(path.parent)
+        after = {name: index for name, index in changed.indexes.items() if index is not None}
+        if known is not None and len(after) == len(changed.indexes):
+            _remember(path, stamp, {**known, **after})
     except Damaged as problem:
         # A program that saves in place pulls the file from under us.
         if before is not None and (not path.exists() or _stamp(path) != before):
@@ -171,7 +205,7 @@ def _write(
         raise
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    return places
+    return changed.places
 
 
 def _umask() -> int:

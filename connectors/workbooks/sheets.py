@@ -7,7 +7,7 @@ for its index, copied once with the new rows put in before `</sheetData>`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import IO, NamedTuple
@@ -41,7 +41,8 @@ class Index:
     `header` is None when no row has the key column's title; `last_value` is
     the last row with anything in it, `last_ours` the last with anything in one
     of the columns we write, `last_row` the last that exists at all. `styles`
-    are the cell formats of the first row of data.
+    are the cell formats of the first row of data, `ours` the titles that
+    `last_ours` was found for.
     """
 
     header: int | None = None
@@ -53,6 +54,7 @@ class Index:
     last_ours: int = 0
     last_row: int = 0
     styles: dict[int, int] = field(default_factory=dict)
+    ours: frozenset[str] = frozenset()
     cells: dict[tuple[int, int], str] = field(default_factory=dict)
 
 
@@ -94,7 +96,8 @@ def index_of(
     when the part is broken.
     """
     index = Index()
-    titles = {title.casefold() for title in (*ours, key_title, delivery_title)}
+    titles = frozenset(title.casefold() for title in (*ours, key_title, delivery_title))
+    index.ours = titles
     columns: set[int] = set()
     key_at = delivery_at = -1
     for row in _streamed(stream, "row"):
@@ -287,6 +290,27 @@ def append_rows(
     target.write(held[end.end() :])
     while more := source.read(_PIECE):
         target.write(more)
+
+
+def rows_from(stream: IO[bytes], first: int) -> Iterator[tuple[int, dict[int, str]]]:
+    """Yield the rows of a worksheet part from the first one named on, with their inline texts.
+
+    Rows before it are passed over without being parsed.
+    """
+    mark = re.compile(rb'<((?:\w+:)?)row r="%d"' % first)
+    held = b""
+    while not (start := mark.search(held)):
+        more = stream.read(_PIECE)
+        if not more:
+            return
+        held = held[-64:] + more
+    held = held[start.start() :] + stream.read()
+    rows, _, _ = held.partition(b"</" + start[1] + b"sheetData")
+    prefix = start[1].rstrip(b":")
+    space = b"xmlns" + (b":" + prefix if prefix else b"") + b'="' + MAIN.encode() + b'"'
+    for row in parse(b"<rows " + space + b">" + rows + b"</rows>"):
+        cells = {at: _text(cell, ()) for at, cell in _filled(row).items()}
+        yield int(row.get("r", "0")), cells
 
 
 def merge_rows(raw: bytes, rows: Iterable[tuple[int, Sequence[Put]]]) -> bytes:

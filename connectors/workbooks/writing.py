@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
 from typing import IO
@@ -21,6 +21,7 @@ from connectors.workbooks.sheets import (
     merge_rows,
     new_sheet,
     row_xml,
+    rows_from,
     shared_strings,
 )
 from connectors.workbooks.styles import Styles
@@ -37,20 +38,26 @@ _OURS = frozenset({KEY, DELIVERY})
 
 
 def changed_workbook(
-    made: Path, source: Path | IO[bytes], postings: Sequence[Posting], work: Path
-) -> dict[tuple[str, str], str]:
-    """Write the changed workbook to `made`, unless nothing is missing; return every row's place.
+    made: Path,
+    source: Path | IO[bytes],
+    postings: Sequence[Posting],
+    work: Path,
+    known: Mapping[str, Index],
+) -> Changed:
+    """Write the changed workbook to `made`, unless nothing is missing.
 
-    `work` is a folder for what is on its way. Damaged when the workbook cannot
-    be changed safely, or when the new one does not read back.
+    `work` is a folder for what is on its way; `known` are sheets that were
+    indexed before and have not changed. Damaged when the workbook cannot be
+    changed safely, or when the new one does not read back.
     """
+    indexed = {name.casefold(): index for name, index in known.items()}
+    indexes: dict[str, Index | None] = {}
     places: dict[tuple[str, str], str] = {}
     with Package(source) as package:
         styles_part = package.styles_part()
         if styles_part is None:
             raise Damaged("it has no style sheet")
         styles = Styles(package.read(styles_part))
-        strings = _strings(package)
         changed: dict[str, bytes | Path] = {}
         sheets = {name.casefold(): part for name, part in package.sheets().items()}
         planned: list[_Planned] = []
@@ -60,12 +67,17 @@ def changed_workbook(
             if part is None:
                 plan = _plan_new(package, name, rows, styles, changed, target)
             else:
-                plan = _plan_more(package, name, part, rows, styles, strings, changed, target)
+                held = indexed.get(name.casefold())
+                titles = {title.casefold() for values in rows.values() for title in values}
+                if held is None or not titles <= held.ours:
+                    held = _index(package, part, _strings(package), titles)
+                plan = _plan_more(package, name, part, rows, styles, held, changed, target)
+            indexes[name] = plan.index
             places |= {(name, key): f"{name}!{row}" for key, row in plan.keys.items()}
             if plan.compared:
                 planned.append(plan)
         if not planned:
-            return places
+            return Changed(places=places, indexes=indexes)
         if styles.changed:
             changed[styles_part] = styles.bytes()
         recalculated(package.workbook)
@@ -75,15 +87,23 @@ def changed_workbook(
             sink.flush()
             os.fsync(sink.fileno())
     _read_back(made, planned)
-    return places
+    return Changed(places=places, indexes=indexes)
 
 
-def key_indexes(package: Package, titles: Iterable[str]) -> dict[str, Index]:
-    """Index every sheet that has our key column; `titles` are the columns we write."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changed:
+    """Where every row stands now, and what is known of the sheets that were looked at."""
+
+    places: Mapping[tuple[str, str], str]
+    indexes: Mapping[str, Index | None]
+
+
+def key_indexes(package: Package) -> dict[str, Index]:
+    """Index every sheet that has our key column."""
     strings = _strings(package)
     found = {}
     for name, part in package.sheets().items():
-        index = _index(package, part, strings, titles)
+        index = _index(package, part, strings, ())
         if index.header is not None:
             found[name] = index
     return found
@@ -117,11 +137,17 @@ def _index(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Planned:
-    """What one sheet got: the row of every key, and the last rows as they must read back."""
+    """What one sheet got: the row of every key, and the last rows as they must read back.
+
+    `index` is the sheet's index afterwards, None when it must be read anew.
+    `is_tail` says that the compared rows are all that is new, in one piece.
+    """
 
     part: str
     keys: Mapping[str, int]
     compared: Sequence[tuple[int, list[Put]]] = ()
+    index: Index | None = None
+    is_tail: bool = False
 
 
 def _by_sheet(postings: Iterable[Posting]) -> dict[str, dict[str, dict[str, Value]]]:
@@ -171,7 +197,9 @@ def _plan_new(
             sink.write(piece)
     changed[part] = target
     keys = dict(zip(rows, range(2, 2 + len(rows)), strict=True))
-    return _Planned(part=part, keys=keys, compared=tail)
+    known = {title.casefold(): at for title, at in columns.items()}
+    index = Index(header=1, columns=known, width=len(columns), ours=frozenset(known))
+    return _Planned(part=part, keys=keys, compared=tail, index=_grown(index, rows, keys))
 
 
 def _plan_more(
@@ -180,13 +208,12 @@ def _plan_more(
     part: str,
     rows: Mapping[str, Mapping[str, Value]],
     styles: Styles,
-    strings: Sequence[str],
+    index: Index,
     changed: dict[str, bytes | Path],
     target: Path,
 ) -> _Planned:
     """Write the missing rows below those that a sheet has."""
     titles = list(dict.fromkeys(title for values in rows.values() for title in values))
-    index = _index(package, part, strings, titles)
     if index.header is None and index.last_value:
         raise Rejected(
             f"The sheet {name} of the workbook has no column {KEY!r}, by which rows are known. "
@@ -202,12 +229,14 @@ def _plan_more(
         raise Rejected(f"The sheet {name} is full. Rename it, and a new one is made.")
     keys = {key: index.keys[as_read(key)] for key in rows if key not in missing}
     if not missing:
-        return _Planned(part=part, keys=keys)
-    keys |= zip(missing, range(first, first + len(missing)), strict=True)
+        return _Planned(part=part, keys=keys, index=index)
+    new_keys = dict(zip(missing, range(first, first + len(missing)), strict=True))
+    keys |= new_keys
     last = first + len(missing) - 1
     tail: deque[tuple[int, list[Put]]] = deque(maxlen=_COMPARED)
     placed = _placed(package, missing, columns, styles, first, index.styles, tail)
-    if absent or index.last_row >= first:
+    is_merged = bool(absent) or index.last_row >= first
+    if is_merged:
         header = [
             Put(columns[t], Written(t, "t", Look.HEADER), styles.index(Look.HEADER)) for t in absent
         ]
@@ -223,7 +252,29 @@ def _plan_more(
         grown = extended_table(package.read(table), columns[KEY], first - 1, last)
         if grown is not None:
             changed[table] = grown
-    return _Planned(part=part, keys=keys, compared=tail)
+    return _Planned(
+        part=part,
+        keys=keys,
+        compared=tail,
+        index=None if is_merged else _grown(index, missing, new_keys),
+        is_tail=not is_merged and len(missing) <= _COMPARED,
+    )
+
+
+def _grown(index: Index, rows: Mapping[str, Mapping[str, Value]], keys: Mapping[str, int]) -> Index:
+    """Return a sheet's index after these rows were appended."""
+    deliveries = dict(index.deliveries)
+    for key, row in keys.items():
+        deliveries.setdefault(as_read(str(rows[key][DELIVERY])), row)
+    last = max(keys.values(), default=1)
+    return replace(
+        index,
+        keys={**index.keys, **{as_read(key): row for key, row in keys.items()}},
+        deliveries=deliveries,
+        last_value=last,
+        last_ours=last,
+        last_row=last,
+    )
 
 
 def _placed(
@@ -272,16 +323,26 @@ def _read_back(made: Path, planned: Iterable[_Planned]) -> None:
     cell: all of them after a usual night, a sample after a first large one.
     """
     with Package(made) as package:
-        strings = _strings(package)
+        strings: list[str] | None = None
         for plan in planned:
+            if plan.is_tail:
+                with package.open(plan.part) as stream:
+                    _compare(plan, dict(rows_from(stream, plan.compared[0][0])))
+                continue
+            strings = _strings(package) if strings is None else strings
             index = _index(package, plan.part, strings, (), cells_from=plan.compared[0][0])
             for key, row in plan.keys.items():
                 if index.keys.get(as_read(key)) != row:
                     raise Damaged(f"the row {key!r} does not read back")
-            for number, puts in plan.compared:
-                for put in puts:
-                    found = index.cells.get((number, put.column))
-                    if found != put.value.text:
-                        raise Damaged(
-                            f"row {number} reads back as {found!r} instead of {put.value.text!r}"
-                        )
+            found: dict[int, dict[int, str]] = {}
+            for (number, column), text in index.cells.items():
+                found.setdefault(number, {})[column] = text
+            _compare(plan, found)
+
+
+def _compare(plan: _Planned, found: Mapping[int, Mapping[int, str]]) -> None:
+    for number, puts in plan.compared:
+        for put in puts:
+            text = found.get(number, {}).get(put.column)
+            if text != put.value.text:
+                raise Damaged(f"row {number} reads back as {text!r} instead of {put.value.text!r}")
