@@ -6,10 +6,9 @@ import re
 from collections.abc import Sequence
 from decimal import Decimal
 
-from extractors.pages.amounts import CENT, Occurrence
+from extractors.pages.amounts import CENT, Occurrence, TaxRow
 from extractors.pages.draft import Draft, plain
 from extractors.pages.figures import Style
-from extractors.pages.layout import Row
 from extractors.pages.table import Item, Table, extends
 from extractors.pages.totals import Sums, Totals
 from records.findings import finding
@@ -51,43 +50,31 @@ def add_totals(draft: Draft, totals: Totals, sign: int, style: Style) -> None:
                 proved=proved,
             )
         )
+    bare = totals.chosen and not any(row.basis for row in totals.taxes)
+    if bare and _single_tax_row(draft, totals, sign):
+        return
     for number, row in enumerate(totals.taxes, 1):
-        _tax_row(
-            draft, number, row.rate, row.percent, row.basis, row.tax, row.row, row.proved, sign
-        )
-    if totals.chosen and not totals.taxes:
-        _single_tax_row(draft, totals, sign)
+        _tax_row(draft, number, row, sign)
 
 
-def _tax_row(
-    draft: Draft,
-    number: int,
-    rate: Decimal | None,
-    percent: object,
-    basis: Occurrence | None,
-    tax: Occurrence | None,
-    row: Row,
-    proved: bool,
-    sign: int,
-) -> None:
-    why = "rate times base is the tax" if proved else "printed in one row"
-    sure = 0.98 if proved else 0.85
-    if rate is not None:
-        first, last = percent.first, percent.last  # type: ignore[attr-defined]
-        draft.fields.append(
-            draft.field(
-                "tax_rate",
-                plain(rate),
-                row,
-                first,
-                last,
-                sure,
-                why,
-                line=number,
-                proved=proved,
-            )
+def _tax_row(draft: Draft, number: int, row: TaxRow, sign: int) -> None:
+    why = "rate times base is the tax" if row.proved else "printed in one row"
+    sure = 0.98 if row.proved else 0.85
+    percent = row.percent
+    draft.fields.append(
+        draft.field(
+            "tax_rate",
+            plain(row.rate),
+            row.row,
+            percent.first,
+            percent.last,
+            sure,
+            why,
+            line=number,
+            proved=row.proved,
         )
-    for name, item in (("tax_basis", basis), ("tax_amount", tax)):
+    )
+    for name, item in (("tax_basis", row.basis), ("tax_amount", row.tax)):
         if item is not None:
             draft.fields.append(
                 draft.field(
@@ -99,16 +86,16 @@ def _tax_row(
                     sure,
                     why,
                     line=number,
-                    proved=proved,
+                    proved=row.proved,
                 )
             )
 
 
-def _single_tax_row(draft: Draft, totals: Totals, sign: int) -> None:
+def _single_tax_row(draft: Draft, totals: Totals, sign: int) -> bool:
     """Make the breakdown of an invoice with one rate from net, tax and the rate printed."""
     net, tax = totals.value("net_total"), totals.value("tax_total")
     if net is None or tax is None or not tax or "tax_total" not in totals.proved:
-        return
+        return False
     rows = [r for r in draft.sheet.rows if any(f.percent for f in r.figures)]
     for row in rows:
         for figure in row.figures:
@@ -144,7 +131,8 @@ def _single_tax_row(draft: Draft, totals: Totals, sign: int) -> None:
                             proved=True,
                         )
                     )
-                return
+                return True
+    return False
 
 
 def _amount_confidence(name: str, totals: Totals, held: Occurrence | None) -> float:

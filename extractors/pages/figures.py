@@ -119,7 +119,7 @@ _NUMBER = r"\d{1,3}(?:[.,'’´\u00a0\u202f ]\d{3})+(?:[.,]\d{1,6})?|\d+(?:[.,]\
 _FIGURE = re.compile(
     rf"(?P<open>[(\[]?)(?P<minus>[-−–‐+]?)\s?(?P<before>{_SIGN})?\s?(?P<minus2>[-−–‐+]?)\s?"
     rf"(?P<number>{_NUMBER})\s?(?P<percent>%)?\s?(?P<after>{_SIGN})?(?P<minus3>[-−–‐]?)(?P<dash>,[-–—]+|\.[-–—]+)?"
-    rf"(?P<close>[)\]]?)(?P<flags>(?:[*:;.,]|\(?[A-D]\)?)?)"
+    rf"(?P<close>[)\]]?)(?P<flags>(?:[*:;.,]|(?<=[.,]\d\d)\(?[A-D]\)?)?)"
 )
 _ONLY_SIGN = re.compile(rf"(?:{_SIGN})[:.]?")
 _ONLY_MINUS = frozenset("-−–‐")
