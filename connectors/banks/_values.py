@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from datetime import date
 from decimal import Decimal
@@ -244,6 +245,15 @@ def iban(text: str) -> str | None:
         return None
     digits = "".join(str(int(c, 36)) for c in bare[4:] + bare[:4])
     return bare if int(digits) % 97 == 1 else None
+
+
+def text_encoding(name: str) -> str | None:
+    """Return Python's name of a declared text encoding; None where there is no such."""
+    try:
+        b"".decode(name)
+        return codecs.lookup(name).name
+    except (LookupError, UnicodeError):
+        return None
 
 
 def is_currency(text: str) -> bool:

@@ -21,6 +21,7 @@ from connectors.banks import _camt_tree as at
 from connectors.banks._camt_entry import entry
 from connectors.banks._camt_proof import Balance, Turnover, settle
 from connectors.banks._draft import Draft
+from connectors.banks._values import text_encoding
 from records.banking import BankTransaction, Statement
 from records.documents import Document
 from records.findings import Finding, finding
@@ -32,7 +33,7 @@ _EMPTY: list[str | None] = [None] * at.SLOTS
 _EMPTY_TX: list[str | None] = [None] * (at.SLOTS - at.TX)
 _NO_ELEMENT = expat.errors.codes[expat.errors.XML_ERROR_NO_ELEMENTS]
 _UNCLOSED_TOKEN = expat.errors.codes[expat.errors.XML_ERROR_UNCLOSED_TOKEN]
-_BUILT_IN = frozenset({"utf-8", "utf-16", "iso-8859-1", "us-ascii"})
+_BUILT_IN = frozenset({"utf-8", "iso-8859-1", "us-ascii"})
 _ENCODING = re.compile(rb"\s*<\?xml[^>]*\sencoding\s*=\s*[\"']([A-Za-z][\w.-]*)")
 _MESSAGE = re.compile(r"<(?:[\w.-]+:)?(?:BkToCstmr|camt\.05[234])")
 
@@ -83,8 +84,8 @@ class Reader:
     def read(self, document: Document) -> Iterator[BankTransaction | Statement | Finding]:
         """Stream the file; see records.protocols.StatementReader."""
         parse = _Parse()
-        decoder = _decoder(document)
-        parser = expat.ParserCreate(None if decoder is None else "utf-8")
+        encoding, decoder = _encoding(document)
+        parser = expat.ParserCreate(encoding)
         parser.buffer_text = True
         parser.ordered_attributes = True
         parser.StartElementHandler, parser.EndElementHandler = parse.handlers()
@@ -128,17 +129,24 @@ def _reason(error: expat.ExpatError) -> tuple[str, str]:
     )
 
 
-def _decoder(document: Document) -> codecs.IncrementalDecoder | None:
-    """Return a decoder for a declared encoding that expat does not know itself."""
+def _encoding(document: Document) -> tuple[str, codecs.IncrementalDecoder | None]:
+    """Return the encoding expat is told, and a decoder for one it does not know itself.
+
+    A byte-order mark outranks the declaration; an unknown name is read as UTF-8.
+    """
     with document.path.open("rb") as file:
-        match = _ENCODING.match(file.read(256))
-    name = match[1].decode("ascii").lower() if match else "utf-8"
+        head = file.read(4096)
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16", None
+    match = _ENCODING.match(head)
+    name = "utf-8"
+    if match is not None and not head.startswith(b"\xef\xbb\xbf"):
+        name = match[1].decode("ascii").lower()
     if name in _BUILT_IN:
-        return None
-    try:
-        return codecs.getincrementaldecoder(name)("replace")
-    except LookupError:
-        return codecs.getincrementaldecoder("utf-8")("replace")
+        return name, None
+    known = text_encoding(name)
+    decoder = None if known is None else codecs.getincrementaldecoder(known)("replace")
+    return "utf-8", decoder
 
 
 class _Parse:

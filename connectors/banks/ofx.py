@@ -18,7 +18,13 @@ from decimal import Decimal
 from connectors.banks._cells import amount as printed_amount
 from connectors.banks._cells import decimal_sign
 from connectors.banks._draft import Draft
-from connectors.banks._values import NO_CURRENCY, compact_date, is_currency, plain_decimal
+from connectors.banks._values import (
+    NO_CURRENCY,
+    compact_date,
+    is_currency,
+    plain_decimal,
+    text_encoding,
+)
 from records.banking import BankTransaction, Statement
 from records.documents import Document
 from records.findings import Finding, finding
@@ -112,10 +118,7 @@ def _encoding(head: bytes) -> str:
             head.decode("utf-8-sig")
         except UnicodeDecodeError as error:
             declared = "utf-8" if error.start > len(head) - 4 else "cp1252"
-    try:
-        found = codecs.lookup(declared or "utf-8").name
-    except LookupError:
-        found = "utf-8"
+    found = text_encoding(declared or "utf-8") or "utf-8"
     return {"utf-8": "utf-8-sig", "ascii": "utf-8-sig", "iso8859-1": "cp1252"}.get(found, found)
 
 

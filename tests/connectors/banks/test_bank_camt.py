@@ -72,6 +72,14 @@ def test_declared_encodings(tmp_path: Path, encoding: str) -> None:
     assert read_bytes(tmp_path, text.encode(encoding)).entries[0].remittance == "Grüße"
 
 
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize("name", ["UTF-0", "rot13", "hex", "utf-7", "shift_jis", "x" * 300])
+def test_odd_encoding_names_do_not_raise(tmp_path: Path, name: str, mark: bytes) -> None:
+    text = f'<?xml version="1.0" encoding="{name}"?>' + camt(BALANCES + entry("30.00"))
+    result = read_bytes(tmp_path, mark + text.encode())
+    assert result.statements or result.blocked
+
+
 def test_the_counterparty_is_the_other_side(tmp_path: Path) -> None:
     both = parties("Kunde", "Lieferant")
     result = read_bytes(tmp_path, camt(entry("1.00", details(both)) + entry("-1", details(both))))

@@ -90,6 +90,12 @@ def test_ofx_comments_and_cdata(tmp_path: Path) -> None:
     assert (first.amount.amount, first.remittance) == (Decimal("-50.00"), "Invoice <7>")
 
 
+@pytest.mark.parametrize("name", ["UTF-0", "hex", "utf-16", "utf-8"])
+def test_ofx_odd_encoding_names_do_not_raise(tmp_path: Path, name: str) -> None:
+    result = read_bytes(tmp_path, OFX2.replace("?>", f' encoding="{name}"?>', 1))
+    assert result.statements or result.blocked
+
+
 def test_qif(tmp_path: Path) -> None:
     result = read_bytes(tmp_path, QIF)
     assert result.amounts == [Decimal("-1000.00"), Decimal("5.50")]
