@@ -248,11 +248,16 @@ def iban(text: str) -> str | None:
 
 
 def text_encoding(name: str) -> str | None:
-    """Return Python's name of a declared text encoding; None where there is no such."""
+    """Return Python's name of an encoding that a file declares in ASCII.
+
+    None where there is no such encoding, or where ASCII is not part of it:
+    then the declaration contradicts itself.
+    """
+    ascii_text = "".join(map(chr, range(32, 127)))
     try:
-        b"".decode(name)
-        return codecs.lookup(name).name
-    except (LookupError, UnicodeError):
+        agrees = ascii_text.encode().decode(name) == ascii_text
+        return codecs.lookup(name).name if agrees else None
+    except (LookupError, ValueError):
         return None
 
 
