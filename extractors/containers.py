@@ -212,13 +212,12 @@ class _Unpacking:
         if depth > self._limits.max_depth + 16:
             yield finding("hostile", where=origin, message="the mail is nested too deeply")
             return
-        payload = message.get_payload()
         declared = message.get_content_type()
-        if isinstance(payload, list):
+        if message.is_multipart():
             if declared == "message/rfc822" and depth > self._limits.max_depth:
                 yield finding("hostile", where=origin, message="mails are nested too deeply")
                 return
-            for part in payload:
+            for part in message.get_payload():
                 if not isinstance(part, email.message.Message):
                     continue
                 if declared == "message/rfc822":
@@ -227,23 +226,23 @@ class _Unpacking:
                     yield from self._parts(part, body, origin, depth + 1)
             return
         data = _payload(message)
-        name = _decoded(message.get_filename() or "")
+        name = _file_name(message)
         attached = (message.get_content_disposition() or "") == "attachment" or bool(name)
         if declared == "text/html" and not attached:
             if body.html is None:
-                body.html = _utf8(data, message.get_content_charset())
+                body.html = _utf8(data, _charset(message))
             return
         # A document may hide behind the wrong type; only readable text is the body.
         readable = sniff(data[:HEAD]) in {"text/plain", "application/x-empty", "message/rfc822"}
         if declared in {"text/plain", "text/rfc822-headers"} and readable and not attached:
             if body.text is None:
-                body.text = _utf8(data, message.get_content_charset())
+                body.text = _utf8(data, _charset(message))
             return
         if declared in {"message/delivery-status", "message/disposition-notification"}:
             yield _left_out(_joined(origin, name or declared), "a delivery report")
             return
         if declared == "text/html" and sniff(data[:HEAD]) == "text/plain":
-            html = _utf8(data, message.get_content_charset())
+            html = _utf8(data, _charset(message))
             yield from self._file(name, html, "text/html", origin)
             return
         yield from self.open(name, data, origin, depth + 1)
@@ -395,24 +394,45 @@ def _decoded(value: object) -> str:
     """Return a header as readable text, whatever its encoding claims."""
     try:
         text = str(email.header.make_header(email.header.decode_header(str(value))))
-    except (LookupError, ValueError, email.errors.MessageError):
+    except _NONSENSE:
         text = str(value)
     return clean_name(text.encode("utf-8", "replace").decode("utf-8"))
 
 
+#: What the standard library's parser lets escape when headers are nonsense.
+_NONSENSE = (ValueError, LookupError, TypeError, AttributeError, email.errors.MessageError)
+
+
 def _payload(message: email.message.Message) -> bytes:
-    payload = message.get_payload(decode=True)
-    if isinstance(payload, bytes):
-        return payload
-    raw = message.get_payload()
-    return str(raw).encode("utf-8", "surrogateescape")
+    try:
+        payload = message.get_payload(decode=True)
+    except _NONSENSE:
+        # Without the headers that cannot be understood the bytes come as they stand.
+        del message["Content-Type"]
+        del message["Content-Transfer-Encoding"]
+        payload = message.get_payload(decode=True)
+    return payload if isinstance(payload, bytes) else b""
+
+
+def _file_name(message: email.message.Message) -> str:
+    try:
+        return _decoded(message.get_filename() or "")
+    except _NONSENSE:
+        return ""
+
+
+def _charset(message: email.message.Message) -> str | None:
+    try:
+        return message.get_content_charset()
+    except _NONSENSE:
+        return None
 
 
 def _utf8(data: bytes, charset: str | None) -> bytes:
     """Return text in UTF-8, from the charset the part declares."""
     try:
         return data.decode(charset or "utf-8").encode()
-    except (LookupError, UnicodeError):
+    except (LookupError, ValueError):
         return data.decode("cp1252", "replace").encode()
 
 

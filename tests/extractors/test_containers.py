@@ -6,6 +6,7 @@ import gzip
 import io
 import struct
 import zipfile
+from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.mime.application import MIMEApplication
 from email.mime.multipart import MIMEMultipart
@@ -18,6 +19,8 @@ from PIL import Image
 
 from extractors.containers import Unpacked, UnpackLimits, unpack
 from extractors.outlook import TNEF_MAGIC
+from fixtures.compound import Storage, compound_file
+from fixtures.outlook import Attached, outlook_message
 from records.findings import Finding
 
 PDF = b"%PDF-1.4\n%%EOF\n"
@@ -189,6 +192,35 @@ def test_deeply_nested_multiparts_do_not_crash(tmp_path: Path) -> None:
     assert "hostile" in codes(path)
 
 
+def outlook(*files: tuple[str, bytes]) -> bytes:
+    return outlook_message(
+        subject="Rechnung März",
+        body="Siehe Anlage",
+        sender_name="Kim",
+        sender="kim@example.org",
+        recipient="us@example.org",
+        sent=datetime(2026, 11, 5, tzinfo=UTC),
+        files=tuple(
+            Attached(name=name, media_type="application/octet-stream", content=data)
+            for name, data in files
+        ),
+    )
+
+
+def test_outlook_messages_are_opened(tmp_path: Path) -> None:
+    path = kept(tmp_path, outlook(("Rechnung Nr. 7.pdf", PDF), ("x.zip", zipped(a=XML))))
+    assert files(path) == [("Rechnung Nr. 7.pdf", "application/pdf"), ("a", "application/xml")]
+    assert files(kept(tmp_path, outlook())) == [("body.txt", "text/plain")]
+    inside = mail(("forwarded.msg", "application/vnd.ms-outlook", outlook(("a.pdf", PDF))))
+    (found,) = (i for i in unpack(kept(tmp_path, inside.as_bytes())) if isinstance(i, Unpacked))
+    assert found.origin.endswith('forwarded.msg > mail "Rechnung März"')
+
+
+def test_an_ole_file_of_another_kind_stays_whole(tmp_path: Path) -> None:
+    other = compound_file(Storage(streams={"WordDocument": b"x" * 100}))
+    assert files(kept(tmp_path, other)) == [("", "application/x-ole-storage")]
+
+
 def test_names_are_shown_and_never_paths(tmp_path: Path) -> None:
     message = mail(("../../etc/pass\x07wd.pdf", "application/pdf", PDF))
     found = files(kept(tmp_path, message.as_bytes()))
@@ -210,7 +242,7 @@ def test_winmail_dat_is_opened(tmp_path: Path) -> None:
 
 
 @settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(data=st.data())
 def test_damage_anywhere_is_a_finding_never_an_exception(
