@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 
 from matching.purchases.books import Position, PurchaseBooks
@@ -25,6 +26,8 @@ MARGIN = 5
 #: Components above this many lines are solved line by line, the clearest first.
 _EXACT_LINES = 60
 _SCARCE = -1_000_000
+#: Orders are sometimes entered a little after the goods were called for by phone.
+_GRACE = timedelta(days=3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +130,7 @@ def _search(
             by_order[order_id][number] += found
     for item in goods:
         for position in _candidates(item, group_id, books):
-            if position.order_id in references.orders:
+            if position.order_id in references.orders or _too_new(position, invoice):
                 continue
             pair = weigh(item, position, Strength.NONE, invoice, books, price_percent)
             if pair is not None:
@@ -165,6 +168,14 @@ def _search(
         inferred=inferred,
         rejected=tuple(rejected),
     )
+
+
+def _too_new(position: Position, invoice: Invoice) -> bool:
+    """Say whether an order was placed only after the invoice for it was written."""
+    ordered = position.revisions[0].order_date
+    if ordered is None or invoice.issue_date is None:
+        return False
+    return ordered > invoice.issue_date + _GRACE
 
 
 def _candidates(goods: Goods, group_id: str, books: PurchaseBooks) -> Iterable[Position]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from matching.policy import Tolerances
-from matching.purchases.assignment import Assignment, telling
+from matching.purchases.assignment import MARGIN, Assignment, telling
 from matching.purchases.books import Position, PurchaseBooks
 from matching.purchases.evidence import Goods, Pair, is_allowance, is_charge
 from records.findings import Finding, finding
@@ -252,13 +252,19 @@ def check_leftover(
 
 
 def sure_of(assignment: Assignment, exact: bool) -> float:
-    """Return the probability that every line stands where it belongs."""
+    """Return the probability that every line stands where it belongs.
+
+    An order nobody named is only sure when it explains all lines alone, with
+    price and open quantity, well ahead of any other.
+    """
+    pairs = assignment.pairs.values()
     confidence = 0.999 if exact and not assignment.inferred else 0.99
     if assignment.inferred:
-        confidence = 0.985
-        if assignment.lead is not None and assignment.lead < 5:
+        orders = {pair.position.order_id for pair in pairs}
+        fits = all(pair.price_fits and pair.quantity_fits for pair in pairs)
+        confidence = 0.985 if fits and len(orders) == 1 else 0.95
+        if assignment.lead is not None and assignment.lead < MARGIN:
             confidence = 0.7
-    for pair in assignment.pairs.values():
-        if not telling(pair):
-            confidence = min(confidence, 0.97)
+    if not all(map(telling, pairs)):
+        confidence = min(confidence, 0.97)
     return confidence
