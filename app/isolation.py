@@ -13,8 +13,8 @@ This holds faults, not attackers: a child is the same user on the same disk.
 Where the kernel allows it, it has no network.
 
 Children come from a fork server that has imported `preload` already, so that
-starting one takes milliseconds. The fork server imports `__main__` again in
-every child: keep entry points thin. Functions and arguments travel by pickle
+starting one takes milliseconds. Every child imports `__main__` again: keep
+entry points thin. Functions and arguments travel by pickle
 and must be importable.
 """
 
@@ -27,6 +27,7 @@ import os
 import resource
 import select
 import signal
+import sys
 import tempfile
 import threading
 import time
@@ -106,7 +107,7 @@ class Isolated:
         self._slots = threading.BoundedSemaphore(slots)
         self._count = slots
         self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(list(preload))
+        self._context.set_forkserver_preload([*_entry_modules(), *preload])
 
     def warm(self) -> None:
         """Begin to import what children will need, so that the first need not wait for it."""
@@ -270,6 +271,15 @@ class _Worker:
         self._process.join(5)
         self._process.close()
         self._complaints.close()
+
+
+def _entry_modules() -> list[str]:
+    """Return what the entry script imports from: every child runs that script's imports again."""
+    entry = vars(sys.modules["__main__"])
+    if entry.get("__spec__") is not None or "__file__" not in entry:
+        return []
+    names = {getattr(value, "__module__", None) for value in entry.values()}
+    return sorted(name for name in names if isinstance(name, str) and name in sys.modules)
 
 
 def _start_server() -> None:

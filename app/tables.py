@@ -78,6 +78,8 @@ documents = Table(
     Column("state", String, nullable=False, index=True),
     Column("kind", String, nullable=False, default="unknown"),
     Column("text", Text, nullable=False, default=""),
+    # The page a person would have seen, as PDF: for documents that are HTML.
+    Column("archive_path", Text),
     Column("seen_at", String, nullable=False),
     Column("changed_at", String, nullable=False),
 )

@@ -42,6 +42,7 @@ class Bot:
             return
         if not parts:
             return
+        flow.step(invoices.archive, work)
         flow.step(invoices.match, work)
         if flow.step(invoices.settle, work, self.settings.post_to) == "post":
             flow.step(delivery.deliver, self.settings.post_to)

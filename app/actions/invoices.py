@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
+import structlog
 from sqlalchemy import Connection, Row, select, update
 
 from app.audit import Entry, record
@@ -31,6 +33,8 @@ from app.store import (
     write_posting,
 )
 from app.tables import approvals, documents, invoices, messages, order_allocations
+from connectors import browser
+from connectors.keeping import keep_bytes
 from extractors.reading import ReadOptions, read
 from matching.duplicates import EarlierInvoice
 from matching.policy import Hold, Join, Post, Verdict, decide
@@ -39,11 +43,14 @@ from matching.purchases.books import as_earlier
 from matching.senders import check_sender, domain_of
 from matching.vendors import VendorDirectory
 from records.documents import Document, Kind, Message, Reading
+from records.failures import Unavailable
 from records.findings import Finding, finding
 from records.invoices import Invoice, ReceivedInvoice, assemble
 from records.matches import InvoiceMatch, OrderAllocation
 from records.money import Money
 from records.purchasing import Contract, OrderLine, ReceiptLine, UnitConversion, Vendor
+
+log = structlog.get_logger(__name__)
 
 #: Kinds that may be posted; everything else is filed, or held when nobody can tell.
 POSTABLE = frozenset(
@@ -169,6 +176,31 @@ def _keep_one(
     _audit(tx, office, "read", document_id, evidence)
     if state == "held":
         _write_exceptions(tx, office, document_id, revision)
+
+
+def archive(office: Office, work: str) -> str:
+    """Render an HTML invoice as a PDF for the archive; return its path, "" where it cannot be.
+
+    The original bytes are kept in any case, so a missing browser holds nothing.
+    """
+    document_id, _ = split_work(work)
+    with office.database.begin() as tx:
+        row = _row(tx, document_id)
+    if row.media_type != "text/html" or not office.settings.reading.archive_html:
+        return ""
+    if row.archive_path:
+        return str(row.archive_path)
+    try:
+        pdf = browser.pdf_of(Path(row.path).read_bytes().decode("utf-8", "replace"))
+    except Unavailable as failure:
+        log.info("not archived as PDF", document=document_id[:12], why=str(failure))
+        return ""
+    kept = keep_bytes(office.files, [pdf])
+    with office.database.begin() as tx:
+        change = update(documents).where(documents.c.id == document_id)
+        tx.execute(change.values(archive_path=str(kept.path)))
+        _audit(tx, office, "archive", document_id, {"pdf": kept.sha256})
+    return str(kept.path)
 
 
 def match(office: Office, work: str) -> str:
