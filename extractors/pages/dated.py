@@ -9,7 +9,7 @@ from typing import NamedTuple
 from extractors.pages.dates import Order
 from extractors.pages.header import DATES, REFERENCES
 from extractors.pages.layout import Dated, Row, Sheet
-from extractors.pages.lexicon import Match, lexicon
+from extractors.pages.lexicon import Match
 
 
 class DateCandidate(NamedTuple):
@@ -95,12 +95,11 @@ def _dates_of(sheet: Sheet, row: Row, match: Match, at: int) -> Iterator[tuple[D
 
 def _beside_titles(sheet: Sheet) -> Iterator[DateCandidate]:
     """Read the date in the title's own row: `Rechnung Nr. 42 vom 01.02.2026`."""
-    titles = lexicon("kinds", ocr=sheet.by == "ocr")
     wanted = {"invoice", "credit_note", "corrected_invoice", "self_billed_invoice", "pro_forma"}
     for row in sheet.rows:
         if not row.dates:
             continue
-        for match in titles.matches([t.key for t in row.tokens], row.joined):
+        for match in row.titles:
             if any(s.concept in wanted for s in match.senses) and (
                 match.first == 0 or not row.joined[match.first]
             ):

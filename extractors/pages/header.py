@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from extractors.pages.layout import Row, Sheet
-from extractors.pages.lexicon import Match, fold, lexicon
+from extractors.pages.lexicon import Match, fold
 
 #: Concepts whose value is a code of letters and digits.
 REFERENCES = frozenset(
@@ -284,12 +284,11 @@ def _pieces(row: Row, first: int, last: int) -> Iterator[tuple[int, int]]:
 
 def _after_titles(sheet: Sheet, taken: frozenset[int]) -> Iterator[Candidate]:
     """Read the number that follows the document's own title: `Rechnung Nr. 42`."""
-    titles = lexicon("kinds", ocr=sheet.by == "ocr")
     wanted = {"invoice", "credit_note", "corrected_invoice", "self_billed_invoice", "pro_forma"}
     for row in sheet.rows:
         if row.index in taken:
             continue
-        for match in titles.matches([t.key for t in row.tokens], row.joined):
+        for match in row.titles:
             if not any(s.concept in wanted for s in match.senses):
                 continue
             begins = match.first == 0 or not row.joined[match.first]

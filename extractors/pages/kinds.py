@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from extractors.pages.layout import Row, Sheet
-from extractors.pages.lexicon import Lexicon, lexicon
 from records.documents import Kind
 
 #: UNTDID 1001 codes of the kinds that have one.
@@ -31,21 +30,20 @@ class Title(NamedTuple):
 
 def titles(sheet: Sheet) -> list[Title]:
     """Find the words that name the document, best first."""
-    words = lexicon("kinds", ocr=sheet.by == "ocr")
     usual = _usual_height(sheet)
     found: list[Title] = []
     for row in sheet.rows:
         if len(row.tokens) > 30:
             continue
-        found.extend(_titles_in(row, words, usual, sheet))
+        found.extend(_titles_in(row, usual, sheet))
     found.sort(key=lambda t: -t.score)
     return found
 
 
-def _titles_in(row: Row, words: Lexicon, usual: float, sheet: Sheet) -> list[Title]:
+def _titles_in(row: Row, usual: float, sheet: Sheet) -> list[Title]:
     found = []
     first_page = row.page == sheet.numbers[0]
-    for match in words.matches([t.key for t in row.tokens], row.joined):
+    for match in row.titles:
         begins = match.first == 0 or not row.joined[match.first]
         end = row.phrase_end(match.last - 1)
         rest = end - match.last

@@ -44,7 +44,7 @@ class Row:
     """Tokens on one line of a page, from left to right.
 
     `joined[i]` says that token i continues the phrase of token i-1. `labels`,
-    `figures` and `dates` are what was recognised; `index` counts the rows of
+    `titles`, `figures` and `dates` are what was recognised; `index` counts the rows of
     the whole document.
     """
 
@@ -55,6 +55,7 @@ class Row:
     tokens: tuple[Token, ...]
     joined: tuple[bool, ...]
     labels: tuple[Match, ...]
+    titles: tuple[Match, ...]
     figures: tuple[Figure, ...]
     dates: tuple[Dated, ...]
     text: str
@@ -290,7 +291,9 @@ def _row(page: PageWords, index: int, tokens: list[Token]) -> Row:
             PrintedWord("" if i in taken else t.text, t.x0, t.x1) for i, t in enumerate(tokens)
         ]
         figures = tuple(figures_in(printed, reach))
-    words = lexicon("labels", ocr=page.by == "ocr")
+    ocr = page.by == "ocr"
+    words, titles = lexicon("labels", ocr=ocr), lexicon("kinds", ocr=ocr)
+    keys = [t.key for t in tokens]
     return Row(
         page.number,
         index,
@@ -298,7 +301,8 @@ def _row(page: PageWords, index: int, tokens: list[Token]) -> Row:
         max(t.bottom for t in tokens),
         tuple(tokens),
         tuple(joined),
-        tuple(words.matches([t.key for t in tokens], joined)),
+        tuple(words.matches(keys, joined)),
+        tuple(titles.matches(keys, joined)),
         figures,
         dates,
         text,

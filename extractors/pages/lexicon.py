@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from itertools import product
 from typing import NamedTuple
@@ -29,6 +29,7 @@ _LOOKALIKES = str.maketrans({"0": "o", "1": "l", "i": "l", "5": "s", "8": "b", "
 _LONGEST = 8
 
 
+@lru_cache(maxsize=16384)
 def fold(text: str) -> str:
     """Reduce to lower-case letters and digits without accents, so that spellings compare."""
     if text.isascii():
