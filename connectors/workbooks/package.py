@@ -155,7 +155,7 @@ class Package:
     def save(self, target: IO[bytes], changed: Mapping[str, bytes | Path]) -> None:
         """Write all parts to `target`, the changed and new ones from `changed`."""
         left = dict(changed)
-        with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=4) as out:
+        with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=3) as out:
             for info in self._zip.infolist():
                 content = left.pop(info.filename, None)
                 if content is not None:
@@ -181,7 +181,9 @@ def _put(out: zipfile.ZipFile, name: str, content: bytes | Path) -> None:
     if isinstance(content, bytes):
         out.writestr(name, content)
     else:
-        out.write(content, name)
+        with content.open("rb") as source, out.open(name, "w", force_zip64=True) as sink:
+            while piece := source.read(_PIECE):
+                sink.write(piece)
 
 
 def relations_part(part: str) -> str:

@@ -268,7 +268,7 @@ def append_rows(
     """
     size = f"A1:{column_name(max(width, 1) - 1)}{last_row}".encode()
     held = _DIMENSION.sub(rb"\g<1>" + size + rb"\g<2>", source.read(_PIECE), count=1)
-    while not (end := _END.search(held)):
+    while not (end := _end_of_rows(held)):
         more = source.read(_PIECE)
         if not more:
             raise Damaged("a sheet has no end of its rows")
@@ -292,21 +292,36 @@ def append_rows(
         target.write(more)
 
 
+def _end_of_rows(held: bytes) -> re.Match[bytes] | None:
+    """Find where the rows end; a plain search for the name is far faster than the pattern."""
+    at = held.find(b"sheetData")
+    while at >= 0:
+        found = _END.search(held, max(at - 40, 0), at + 60)
+        if found:
+            return found
+        at = held.find(b"sheetData", at + 1)
+    return None
+
+
 def rows_from(stream: IO[bytes], first: int) -> Iterator[tuple[int, dict[int, str]]]:
-    """Yield the rows of a worksheet part from the first one named on, with their inline texts.
+    """Yield the rows that `append_rows` wrote from the first one named on, with their texts.
 
     Rows before it are passed over without being parsed.
     """
-    mark = re.compile(rb'<((?:\w+:)?)row r="%d"' % first)
+    mark = b'row r="%d">' % first
     held = b""
-    while not (start := mark.search(held)):
+    while (at := held.find(mark)) < 0:
         more = stream.read(_PIECE)
         if not more:
             return
         held = held[-64:] + more
-    held = held[start.start() :] + stream.read()
-    rows, _, _ = held.partition(b"</" + start[1] + b"sheetData")
-    prefix = start[1].rstrip(b":")
+    start = held.rindex(b"<", 0, at)
+    prefix = held[start + 1 : at].rstrip(b":")
+    held = held[start:] + stream.read()
+    end = _end_of_rows(held)
+    if end is None:
+        raise Damaged("a sheet has no end of its rows")
+    rows = held[: end.start()]
     space = b"xmlns" + (b":" + prefix if prefix else b"") + b'="' + MAIN.encode() + b'"'
     for row in parse(b"<rows " + space + b">" + rows + b"</rows>"):
         cells = {at: _text(cell, ()) for at, cell in _filled(row).items()}

@@ -151,6 +151,16 @@ def test_keys_are_known_again_after_another_program_saved(path: Path) -> None:
     assert [row[0].value for row in sheet.iter_rows(min_row=2)] == [f"R-{n}" for n in range(6)]
 
 
+def test_text_that_looks_like_the_file_s_own_marks(path: Path) -> None:
+    text = '</sheetData><row r="3"> _x0041_ &lt; ]]> <dimension ref="A1"/>'
+    for number in (1, 2, 3):
+        poster(path).post([posting(number, Number=text)])
+    assert poster(path).find("ledger:3:1") == "Invoices!4"
+    cells = [row[0].value for row in openpyxl.load_workbook(path)["Invoices"].iter_rows(min_row=2)]
+    # openpyxl shows the escape of the escape; spreadsheet programs resolve it.
+    assert cells == [text.replace("_x0041_", "_x005F_x0041_")] * 3
+
+
 def test_repeated_postings_do_not_pile_up_formats(path: Path) -> None:
     poster(path).post([posting(1, Issued=date(2026, 1, 1), Text="=x")])
     first = parts(path)["xl/styles.xml"]
