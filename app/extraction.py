@@ -43,7 +43,7 @@ _POSTABLE = {
 
 
 @dataclass(frozen=True, slots=True)
-class _Outcome:
+class Outcome:
     """What comes back from the isolated process for one file."""
 
     sha256: str
@@ -59,13 +59,13 @@ def extraction_lines(paths: Iterable[Path], options: ReadOptions, jobs: int) -> 
     Findings.
     """
     box = Isolated(max(1, jobs), preload=("extractors.reading",))
-    reader = partial(_read_file, options=options)
+    reader = partial(read_file, options=options)
     limits = Limits(timeout_seconds=300, cpu_seconds=300)
     for path, outcome in box.map(reader, _files(paths), limits=limits):
         if isinstance(outcome, IsolationFailure | KnownFailure):
             problem = finding(_FAILURES.get(type(outcome), "reader_crashed"), message=str(outcome))
             reading = Reading(kind=Kind.UNKNOWN, findings=(problem,))
-            yield _line(path, _Outcome(_sha256(path), (reading,), 0.0))
+            yield _line(path, Outcome(_sha256(path), (reading,), 0.0))
         else:
             yield _line(path, outcome)
 
@@ -86,7 +86,8 @@ def _sha256(path: Path) -> str:
 # -- in the isolated process
 
 
-def _read_file(path: Path, options: ReadOptions) -> _Outcome:
+def read_file(path: Path, options: ReadOptions) -> Outcome:
+    """Read one file, or what a mail or archive holds, in this process."""
     start = time.perf_counter()
     sha256 = _sha256(path)
     with path.open("rb") as file:
@@ -103,7 +104,7 @@ def _read_file(path: Path, options: ReadOptions) -> _Outcome:
         readings = _read_container(document, options)
     else:
         readings = [_checked(reading) for reading in read(document, options)]
-    return _Outcome(sha256, tuple(readings), round(time.perf_counter() - start, 4))
+    return Outcome(sha256, tuple(readings), round(time.perf_counter() - start, 4))
 
 
 def _read_container(document: Document, options: ReadOptions) -> list[Reading]:
@@ -153,7 +154,7 @@ def _checked(reading: Reading) -> Reading:
 # -- the line
 
 
-def _line(path: Path, outcome: _Outcome) -> Json:
+def _line(path: Path, outcome: Outcome) -> Json:
     parts = [_part(reading) for reading in outcome.readings]
     line: Json = {"path": str(path), "sha256": outcome.sha256, **parts[0]}
     line["seconds"] = outcome.seconds

@@ -1,6 +1,6 @@
 """How fast e-invoice XML is read: milliseconds a file, single process.
 
-usage: python -m benchmarks.xml FILE_OR_FOLDER… [--rounds N]
+usage: python -m benchmarks.einvoices FILE_OR_FOLDER… [--rounds N]
 
 Prints the median over all files of each file's best round, the mean, and the
 slowest files. Reading from disk is not counted; parsing, collecting fields and
