@@ -12,7 +12,8 @@ Order = Literal["dmy", "mdy", "ymd"]
 
 _PLAIN = re.compile(r"-?[0-9]{1,18}(?:\.[0-9]+)?\Z")
 _SPACES = re.compile(r"[\s\u00a0\u202f'’]")
-_AMOUNT = re.compile(r"[0-9][0-9.,]{0,30}\Z|[.,][0-9]{1,9}\Z")
+_LONGEST = 64
+_DIGITS = re.compile(r"[0-9][0-9.,]{0,30}\Z|[.,][0-9]{1,9}\Z")
 _MARK = r"[A-Z]{3}|[€$£¥]|Fr\.?|kr\.?|zł|Kč"
 _CURRENCY_MARK = re.compile(rf"^(?:{_MARK})|(?:{_MARK})$")
 _DATE = re.compile(r"(\d{1,4})\s*[./\-' ]\s*(\d{1,2})\s*[./\-' ]\s*(\d{2,4})(?:[T ,].*)?\Z")
@@ -47,12 +48,17 @@ class Number(str):
     __slots__ = ()
 
 
-@lru_cache(maxsize=8192, typed=True)
 def amount(text: str, decimal: str) -> Decimal | None:
     """Read an amount; `1.234,56`, `234,56-`, `(12.00)`, `+5`, `EUR 5`, `1 234,56`; else None.
 
     `decimal` is the decimal sign; the other sign may only group thousands.
     """
+    # Long texts are none, and would fill the cache.
+    return _amount(text, decimal) if len(text) <= _LONGEST else None
+
+
+@lru_cache(maxsize=8192, typed=True)
+def _amount(text: str, decimal: str) -> Decimal | None:
     if isinstance(text, Number):
         return Decimal(text) if _PLAIN.match(text) else None
     bare = _SPACES.sub("", text).replace("−", "-").replace("–", "-")
@@ -64,7 +70,7 @@ def amount(text: str, decimal: str) -> Decimal | None:
         negative, bare = bare[0] == "-", bare[1:]
     elif bare[-1:] in ("-", "+"):
         negative, bare = bare[-1] == "-", bare[:-1]
-    if not _AMOUNT.match(bare) or not bare.isascii():
+    if not _DIGITS.match(bare) or not bare.isascii():
         return None
     group = "." if decimal == "," else ","
     whole, point, fraction = bare.partition(decimal)
@@ -85,7 +91,6 @@ def amount(text: str, decimal: str) -> Decimal | None:
     return -number if negative else number
 
 
-@lru_cache(maxsize=8192)
 def day(text: str, order: Order | None) -> date | None:
     """Read a date; None when it is none, or when day and month cannot be told apart."""
     found = days(text)
@@ -97,9 +102,13 @@ def day(text: str, order: Order | None) -> date | None:
     return None
 
 
-@lru_cache(maxsize=8192)
 def days(text: str) -> tuple[date, ...]:
     """Return every date the text can mean: (day first, month first) where both are possible."""
+    return _days(text) if len(text) <= _LONGEST else ()
+
+
+@lru_cache(maxsize=8192)
+def _days(text: str) -> tuple[date, ...]:
     text = text.strip()
     if len(text) == 8 and text.isascii() and text.isdigit():
         return _valid(int(text[:4]), int(text[4:6]), int(text[6:]))

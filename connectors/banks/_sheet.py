@@ -241,9 +241,9 @@ class _Sheet:
             index = _int(raw)
             value = self._shared[index] if 0 <= index < len(self._shared) else ""
         elif self._kind == "n":
-            value = _number(raw)
+            value = _number(raw[:40])
             if self._style and _int(self._style) in self._dates:
-                value = _serial(raw, self._epoch)
+                value = _serial(raw[:40], self._epoch)
         elif self._kind == "e":
             value = ""
         row = self._row

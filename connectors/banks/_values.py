@@ -11,6 +11,7 @@ from functools import lru_cache
 #: ISO 4217 "no currency involved": the file does not say which currency an amount has.
 NO_CURRENCY = "XXX"
 
+_LONGEST = 64
 # 18 integer digits keep every sum exact within the 28 digits of a Decimal context.
 _PLAIN = re.compile(r"[+-]?(?:[0-9]{1,18}(?:\.[0-9]{0,9})?|\.[0-9]{1,9})\Z")
 _IBAN = re.compile(r"[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}\Z")
@@ -207,12 +208,17 @@ def plain_decimal(text: str) -> Decimal | None:
     return Decimal(text) if _PLAIN.match(text) else None
 
 
-@lru_cache(maxsize=4096)
 def iso_date(text: str) -> date | None:
     """Read the date of an ISO 8601 date or date-time; the day as the bank printed it.
 
     A zone offset is not applied: a booking belongs to the bank's own day.
     """
+    # Long texts are none, and would fill the cache.
+    return _iso_date(text) if len(text) <= _LONGEST else None
+
+
+@lru_cache(maxsize=4096)
+def _iso_date(text: str) -> date | None:
     text = text.strip()
     try:
         if len(text) >= 10 and text[4] == "-":
@@ -222,24 +228,30 @@ def iso_date(text: str) -> date | None:
         return None
 
 
-@lru_cache(maxsize=4096)
 def compact_date(text: str) -> date | None:
     """Read YYYYMMDD, or YYMMDD of the years 1980 to 2079 (SWIFT, BAI2)."""
+    return _compact_date(text) if len(text) in (6, 8) else None
+
+
+@lru_cache(maxsize=4096)
+def _compact_date(text: str) -> date | None:
     if not (text.isascii() and text.isdigit()):
         return None
     if len(text) == 6:
         text = ("19" if text >= "80" else "20") + text
-    if len(text) != 8:
-        return None
     try:
         return date(int(text[:4]), int(text[4:6]), int(text[6:]))
     except ValueError:
         return None
 
 
-@lru_cache(maxsize=8192)
 def iban(text: str) -> str | None:
     """Return the IBAN without spaces when its check digits are right (ISO 13616), else None."""
+    return _iban(text) if len(text) <= _LONGEST else None
+
+
+@lru_cache(maxsize=8192)
+def _iban(text: str) -> str | None:
     bare = re.sub(r"[\s]", "", text).upper()
     if not _IBAN.match(bare):
         return None
