@@ -240,10 +240,11 @@ class InvoiceHistory:
                 actual=f"{gross} on {invoice.issue_date}",
             )
             return Repetition(findings=(reused,))
-        mark = lines_mark(invoice)
-        for twin in self._alike.get((group_id, gross, invoice.issue_date), ()):
-            # One line alone repeats too easily: a flat fee, two deliveries on a day.
-            if twin.id != invoice_id and twin.lines == mark and len(invoice.lines) > 1:
+        # One line alone repeats too easily: a flat fee, two deliveries on a day.
+        same_day = self._alike.get((group_id, gross, invoice.issue_date), ())
+        mark = lines_mark(invoice) if same_day and len(invoice.lines) > 1 else None
+        for twin in same_day:
+            if twin.id != invoice_id and twin.lines == mark:
                 alike = finding(
                     "possible_duplicate",
                     where=where,

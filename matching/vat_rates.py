@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 
 _BEGIN = date(2020, 1, 1)
 
@@ -72,6 +73,7 @@ def country_of_vat_id(vat_id: str) -> str | None:
     return prefix if prefix in _TABLE else None
 
 
+@lru_cache(maxsize=4096)
 def rates_in_force(country: str, day: date) -> frozenset[Decimal] | None:
     """Return the country's VAT rates on that day, without zero; None when unknown.
 

@@ -100,8 +100,10 @@ def goods_of(line: Line) -> Goods:
         amount = computed_amount(line)
         if amount is None:
             price = line.net_amount / line.quantity
-        elif abs(line.net_amount - amount) > _CENT + rounding_slack(line):
-            charged = line.net_amount / line.quantity
+        else:
+            difference = abs(line.net_amount - amount)
+            if difference > _CENT and difference > _CENT + rounding_slack(line):
+                charged = line.net_amount / line.quantity
     text = line.description or ""
     return Goods(
         line=line,
