@@ -29,6 +29,7 @@ from records.findings import Finding, finding
 _CHUNK = 1 << 16
 _MAX_TEXT = 1 << 20
 _MAX_PARTS = 500_000
+_MAX_BALANCES = 10_000
 _EMPTY: list[str | None] = [None] * at.SLOTS
 _EMPTY_TX: list[str | None] = [None] * (at.SLOTS - at.TX)
 _NO_ELEMENT = expat.errors.codes[expat.errors.XML_ERROR_NO_ELEMENTS]
@@ -263,6 +264,8 @@ class _Parse:
             self._parts = []
 
     def _finish_balance(self) -> None:
+        if len(self._balances) >= _MAX_BALANCES:
+            raise at.Refused("hostile", f"A statement with more than {_MAX_BALANCES} balances")
         header = self._header
         get = header.get
         self._balances.append(

@@ -35,8 +35,6 @@ _MAX_ELEMENT = 4 << 20
 
 _START = re.compile(rb"OFXHEADER|<OFX[\s>]", re.IGNORECASE)
 _REFUSED = re.compile(r"<!(?:DOCTYPE|ENTITY)", re.IGNORECASE)
-_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
-_CDATA = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
 _TAG = re.compile(r"<(/?[A-Za-z][\w.]*)")
 _ENTRY = re.compile(r"<(STMTTRNP?)>")
 _ENTRY_END = re.compile(r"</(?:STMTTRNP?|BANKTRANLISTP?)>")
@@ -80,7 +78,8 @@ class Reader:
                     if _REFUSED.search(rest):
                         yield finding("hostile", message="The file has a DOCTYPE or an entity")
                         return
-                    rest = _CDATA.sub(lambda m: html.escape(m[1]), _COMMENT.sub("", rest))
+                    rest = _without(rest, "<!--", "-->", keep=False)
+                    rest = _without(rest, "<![CDATA[", "]]>", keep=True)
                 if not chunk:
                     break
                 cut = _cut(rest)
@@ -93,6 +92,25 @@ class Reader:
                     return
         yield from parse.text(rest)
         yield from parse.end()
+
+
+def _without(text: str, begin: str, end: str, *, keep: bool) -> str:
+    """Take out what stands between the marks, or keep it as plain text.
+
+    An unfinished one stays. Searching with `find` keeps this linear, whatever
+    the file holds.
+    """
+    pieces: list[str] = []
+    at = 0
+    while (start := text.find(begin, at)) >= 0:
+        stop = text.find(end, start + len(begin))
+        if stop < 0:
+            break
+        pieces.append(text[at:start])
+        if keep:
+            pieces.append(html.escape(text[start + len(begin) : stop]))
+        at = stop + len(end)
+    return "".join([*pieces, text[at:]])
 
 
 def _cut(text: str) -> int:

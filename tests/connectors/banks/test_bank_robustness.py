@@ -6,6 +6,7 @@ import gzip
 import io
 import random
 import tempfile
+import time
 import tracemalloc
 import zipfile
 from pathlib import Path
@@ -171,3 +172,37 @@ def test_where_the_file_is_cut_into_blocks_does_not_matter(
     whole = read_bytes(tmp_path, WHOLE[name])
     monkeypatch.setattr(f"connectors.banks.{name}._CHUNK", size)
     assert read_bytes(tmp_path, WHOLE[name]) == whole
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"OFXHEADER:100\n<OFX><STMTRS>" + b"<!--" * 500_000,
+        b"OFXHEADER:100\n<OFX><STMTRS>" + b"<STMTTRN>" * 50_000,
+        b":20:A\n:61:260302C5,00NTRF\n:86:" + b"\n- " * 500_000,
+        b":20:A\n" + b":61:\n" * 30_000,
+        b":20:A\n:61:260302C5,00NTRF\n:86:" + b"/EREF/" * 300_000,
+        b"Date,Amount\n" + b"Account: " * 200_000,
+        b"Date,Text,Amount\n" + b"x" * 3_000_000,
+        b"01,a,b/\n02,a/\n03,1/\n16,195," + b"88,\n88," * 300_000,
+        b"!Type:Bank\n" + b"Sx\n" * 100_000,
+        b"<Document><BkToCstmrStmt><Stmt>" + b"<Bal></Bal>" * 50_000,
+    ],
+    ids=[
+        "comments",
+        "entries",
+        "dashes",
+        "empty",
+        "tags",
+        "account",
+        "line",
+        "continued",
+        "splits",
+        "balances",
+    ],
+)
+def test_no_pattern_makes_reading_slow(tmp_path: Path, data: bytes) -> None:
+    began = time.process_time()
+    read_bytes(tmp_path, data)
+    # A quadratic pattern would take minutes for these megabytes.
+    assert time.process_time() - began < 15
