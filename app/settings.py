@@ -114,18 +114,23 @@ class Ledger(_Model):
 class ScheduleEntry(_Model):
     """When a bot runs by itself."""
 
-    bot: str
+    bot: str = Field(description="A configured bot.")
     cron: str = Field(description="Five fields: minute hour day month weekday.")
     timezone: str | None = Field(None, description="Defaults to the company's.")
     calendar: str | None = Field(None, description="Business days only: TARGET, DE, DE-BY, US …")
-    jitter_seconds: int = Field(0, ge=0, le=3600)
+    jitter_seconds: int = Field(
+        0,
+        ge=0,
+        le=3600,
+        description="Spread starts by up to so much, the same for a slot anywhere.",
+    )
     catch_up: str = Field("once", pattern="^(once|each|none)$", description="After downtime.")
 
 
 class Service(_Model):
     """The unattended service."""
 
-    host: str = "127.0.0.1"
+    host: str = Field("127.0.0.1", description="Where /healthz and /metrics listen.")
     port: int = Field(8642, ge=0, le=65535, description="0 picks a free port.")
     worker: str = Field("", description="Unique, stable id of this worker; default: host name.")
 
