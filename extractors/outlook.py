@@ -59,8 +59,10 @@ def read_msg(data: bytes, *, max_depth: int) -> OutlookMessage | None:
             if ["__properties_version1.0"] not in names:
                 return None
             return _message(ole, [tuple(n) for n in names], (), max_depth)
-    except (OSError, ValueError, IndexError, struct.error) as failure:
+    except (OSError, ValueError, IndexError, TypeError, struct.error) as failure:
         raise OutlookRefused(str(failure)) from None
+    except RecursionError:
+        raise OutlookRefused("its directory contains itself") from None
 
 
 def _message(

@@ -258,3 +258,19 @@ def test_damage_anywhere_is_a_finding_never_an_exception(
         raw[at] = data.draw(st.integers(0, 255))
     for item in unpack(kept(tmp_path, bytes(raw))):
         assert isinstance(item, Unpacked | Finding)
+
+
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(data=st.data())
+def test_a_damaged_outlook_file_is_a_finding_never_an_exception(
+    tmp_path: Path, data: st.DataObject
+) -> None:
+    raw = bytearray(outlook(("a.pdf", PDF)))
+    # The directory is what can contain itself: small numbers in it are the interesting damage.
+    for _ in range(data.draw(st.integers(1, 6))):
+        at = data.draw(st.integers(0, len(raw) // 4 - 1)) * 4
+        raw[at : at + 4] = data.draw(st.integers(0, 40)).to_bytes(4, "little")
+    for item in unpack(kept(tmp_path, bytes(raw))):
+        assert isinstance(item, Unpacked | Finding)
