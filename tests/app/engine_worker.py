@@ -12,9 +12,8 @@ from pathlib import Path
 if __name__ == "__main__":
     import threading
 
-    import toy_bots
-
     from app.engine import Engine
+    from tests.app import toy_bots
 
     folder, url, name = sys.argv[1:]
     engine = Engine(

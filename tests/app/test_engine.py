@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-import toy_bots
-from toy_bots import Confused, Numbers, Totals, Toy, marks, until
 
 from app.engine import Backlog, Bot, Engine
 from records.failures import KnownFailure
+from tests.app import toy_bots
+from tests.app.toy_bots import Confused, Numbers, Totals, Toy, marks, until
 
 SLOT = datetime(2026, 3, 1, 2, 30, tzinfo=UTC)
 

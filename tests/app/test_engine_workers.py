@@ -12,10 +12,10 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from servers.postgres import postgres_cluster, postgres_url  # noqa: F401 - fixtures
-from toy_bots import marks, until
 
 from app.engine import Backlog
+from tests.app.toy_bots import marks, until
+from tests.servers.postgres import postgres_cluster, postgres_url  # noqa: F401 - fixtures
 
 HERE = Path(__file__).parent
 

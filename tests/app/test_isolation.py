@@ -14,18 +14,18 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import hostile_work as work
 import pytest
 
 from app.isolation import Crashed, Isolated, IsolationFailure, Limits, OutOfMemory, TookTooLong
 from records.failures import Rejected
+from tests.app import hostile_work as work
 
 SMALL = Limits(memory_bytes=200 << 20, timeout_seconds=20, cpu_seconds=10, file_bytes=1 << 20)
 
 
 @pytest.fixture(scope="module")
 def isolated() -> Isolated:
-    return Isolated(2, preload=["app.isolation", "hostile_work"])
+    return Isolated(2, preload=["app.isolation", "tests.app.hostile_work"])
 
 
 def test_returns_the_result(isolated: Isolated) -> None:
@@ -115,11 +115,12 @@ def test_nothing_outlives_a_killed_parent(tmp_path: Path) -> None:
     program = tmp_path / "parent.py"
     program.write_text(
         "if __name__ == '__main__':\n"
-        "    import sys, hostile_work\n"
+        "    import sys\n"
         "    from app.isolation import Isolated\n"
+        "    from tests.app import hostile_work\n"
         "    Isolated(1).run(hostile_work.start_helper, sys.argv[1])\n"
     )
-    path = os.pathsep.join([str(Path(work.__file__).parent), *sys.path])
+    path = os.pathsep.join([str(Path(work.__file__).parents[2]), *sys.path])
     parent = subprocess.Popen(
         [sys.executable, str(program), str(tmp_path)], env={**os.environ, "PYTHONPATH": path}
     )
@@ -150,7 +151,7 @@ def test_slots_bound_how_many_run_at_once() -> None:
 
 
 def test_a_batch_keeps_order_and_survives_its_worst_items(isolated: Isolated) -> None:
-    limits = Limits(memory_bytes=200 << 20, timeout_seconds=1)
+    limits = Limits(memory_bytes=200 << 20, timeout_seconds=5)
     expected = {3: Crashed, 7: OutOfMemory, 11: TookTooLong, 13: Crashed}
     outcomes = list(isolated.map(work.one_of_many, range(40), limits=limits, items_per_worker=9))
     assert [item for item, _ in outcomes] == list(range(40))

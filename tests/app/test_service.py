@@ -17,7 +17,6 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine as Database
 from sqlalchemy import create_engine
-from toy_bots import Toy, mark, marks, until
 
 from app.engine import Backlog
 from app.flow import Flow
@@ -29,6 +28,7 @@ from app.settings import load
 from app.tables import connect
 from records.failures import KnownFailure, Rejected
 from schedules.schedule import Schedule
+from tests.app.toy_bots import Toy, mark, marks, until
 
 CONFIG = """\
 database: sqlite:///office.db
