@@ -168,7 +168,8 @@ class Sender:
                 token = self._tokens.access(renew=renew).reveal()
                 said = f"user={user}\1auth=Bearer {token}\1\1"
                 try:
-                    smtp.auth("XOAUTH2", lambda _=None, said=said: said)
+                    # A refusal comes as a challenge, which is answered with nothing.
+                    smtp.auth("XOAUTH2", lambda asked=None, said=said: "" if asked else said)
                     return
                 except smtplib.SMTPAuthenticationError:
                     if renew:

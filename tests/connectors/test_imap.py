@@ -9,16 +9,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from mails import mail
-from servers.chaos import ChaosProxy
-from servers.dovecot import Dovecot
-from servers.token_server import TokenServer
 
 from connectors.mail.imap import Mailbox
 from connectors.oauth import TokenFiles
 from records.documents import Message
 from records.failures import ConfigurationFault, Rejected, Unavailable
 from records.secrets import Secret
+from tests.connectors.mails import mail
+from tests.servers.chaos import ChaosProxy
+from tests.servers.dovecot import Dovecot
+from tests.servers.token_server import TokenServer
 
 pytestmark = pytest.mark.servers
 

@@ -6,12 +6,12 @@ from email import message_from_bytes
 from pathlib import Path
 
 import pytest
-from mails import mail
 
 from connectors.mail.folder import Mailbox
 from connectors.mail.outbox import Sender
 from records.documents import Message
 from records.failures import Unavailable
+from tests.connectors.mails import mail
 
 
 def mailbox(path: Path, **changes: object) -> Mailbox:

@@ -8,12 +8,13 @@ from email import message_from_bytes
 from pathlib import Path
 
 import pytest
-from mails import mail
-from servers.smtp import SmtpServer
 
 from connectors.mail.smtp import Sender
 from records.failures import ConfigurationFault, Rejected, Unavailable, Unclear
 from records.secrets import Secret
+from tests.connectors.mails import mail
+from tests.servers.smtp import SmtpServer
+from tests.servers.token_server import TokenServer
 
 
 @pytest.fixture
@@ -118,3 +119,19 @@ def test_an_untrusted_certificate_and_a_missing_server(server: SmtpServer, tmp_p
         sender(server, tmp_path, port=1).send(mail(1), "<1@vendor.example>")
     with pytest.raises(ConfigurationFault, match="unprotected"):
         sender(server, tmp_path, security="plain", host="smtp.example.org")
+
+
+def test_xoauth2_with_a_rotated_token(server: SmtpServer, tmp_path: Path) -> None:
+    made = iter(["stale", "fresh", "fresh"])
+    server.access_token = "fresh"
+    with TokenServer(lambda: next(made)) as tokens:
+        oauth = {
+            "password": None,
+            "oauth_token_url": tokens.url,
+            "oauth_client_id": "nightclerk",
+            "oauth_refresh_token": Secret("first"),
+        }
+        with_token = sender(server, tmp_path, **oauth)
+        with_token.send(to("anna@office.example"), "<r1@office.example>")
+        assert [form["refresh_token"] for form in tokens.asked] == ["first", "rotated-1"]
+    assert len(server.taken) == 1

@@ -9,13 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from servers.openssh import Sshd
 
 from connectors.files import folder, sftp
 from records.documents import Document
 from records.failures import ConfigurationFault, Rejected, Unavailable
 from records.protocols import StatementSource
 from records.secrets import Secret
+from tests.servers.openssh import Sshd
 
 
 def take(source: StatementSource, since: str | None = None) -> tuple[list[Document], str | None]:

@@ -13,11 +13,11 @@ import openpyxl
 import pytest
 import xlsxwriter
 from openpyxl.styles import Font
-from test_posters import posting
 
 from connectors.posters.workbook import Poster, write_new
 from records.failures import Rejected, Unavailable
 from records.postings import Posting, Row, Value
+from tests.connectors.test_posters import posting
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pytest
 
-from servers.ports import free_port, self_signed
+from tests.servers.ports import free_port, self_signed
 
 BINARY = Path("/usr/sbin/dovecot")
 _COUNT = itertools.count()

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from servers.ports import free_port
+from tests.servers.ports import free_port
 
 BINARY = Path("/usr/sbin/sshd")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 
-from servers.ports import free_port, self_signed
+from tests.servers.ports import free_port, self_signed
 
 
 class SmtpServer:
@@ -27,6 +28,7 @@ class SmtpServer:
         self.taken: list[tuple[list[str], bytes]] = []
         self.data_answer = "250 2.0.0 queued as 4711"
         self.hang_up = False
+        self.access_token = ""
         self._with_login = with_login
 
     def __enter__(self) -> SmtpServer:
@@ -55,6 +57,11 @@ class SmtpServer:
     ) -> AuthResult:
         right = (data.login, data.password) == (self.user.encode(), self.password.encode())
         return AuthResult(success=right, handled=False)
+
+    async def auth_XOAUTH2(self, server: Any, arguments: list[str]) -> AuthResult:
+        said = base64.b64decode(arguments[1]).decode()
+        right = f"user={self.user}\1auth=Bearer {self.access_token}\1\1"
+        return AuthResult(success=bool(self.access_token) and said == right, handled=False)
 
     async def handle_RCPT(
         self, server: Any, session: Any, envelope: Any, address: str, options: list[str]
