@@ -20,7 +20,11 @@ class Part(NamedTuple):
 
 
 class Side(NamedTuple):
-    """Cash that is no item, or what an item is short by (`is_cash` false)."""
+    """Cash that is no item, or what an item is short by (`is_cash` false).
+
+    `item` is set only where the shortage is written off; otherwise it stays
+    open on the item.
+    """
 
     kind: str
     amount: int

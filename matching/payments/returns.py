@@ -88,12 +88,15 @@ class Returns:
                 wrong_way = fee > 0 if line.amount < 0 else fee != 0
                 if wrong_way or abs(fee) > state.policy.charge_limit_minor:
                     continue
+                sides = [Side(fee_kind, fee, True)] if fee else []
+                if take != cash and item.currency == line.currency:
+                    sides.append(Side("skonto_writeoff", cash - take, False, index))
                 proposal = Proposal(
                     line=line.index,
                     category=category,
                     rule=category,
                     parts=[Part(index, -cash, -take)],
-                    sides=[Side(fee_kind, fee, True)] if fee else [],
+                    sides=sides,
                     reasons=(
                         f"undoes the payment of {item.id}",
                         "named by our end-to-end id"
@@ -123,4 +126,6 @@ class Returns:
         before = item.gross - item.left - sum(take for _, take in payments)
         if before:
             payments.append((before, before))
+            if item.discount and before == item.gross:
+                payments.append((item.gross - item.discount, before))
         return payments

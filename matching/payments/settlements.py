@@ -377,7 +377,21 @@ def differing(state: State, line: Line) -> Proposal | None:
     if rivals:
         proposal.doubt += 0.05
         proposal.rivals = rivals[:4]
+    if proposal.rule.endswith("_short") and _follows_instalment(state, line, proposal):
+        proposal.doubt += 0.05
+        proposal.reasons += ("an earlier instalment of the payer may be part of it",)
     return proposal
+
+
+def _follows_instalment(state: State, line: Line, proposal: Proposal) -> bool:
+    """Say whether an unexplained instalment of the same payer would fill about the gap."""
+    left = state.ledger.items[proposal.parts[0].item].left
+    return any(
+        earlier.day <= line.day
+        and state.taken[earlier.index] is None
+        and earlier.amount + line.amount > left
+        for earlier in state.instalments.get(line.iban, ())
+    )
 
 
 def _differing(state: State, line: Line, named: Named) -> Proposal | None:
@@ -418,7 +432,9 @@ def _differing(state: State, line: Line, named: Named) -> Proposal | None:
                 closes=True,
             )
         if missing <= _ROUNDING:
-            return _short(line, item, base + "_explained", "rounding", "rounding", False)
+            return _short(
+                line, item, base + "_explained", "rounding", "rounding", False, closes=True
+            )
         if DEDUCTION.search(text):
             return _short(
                 line,
@@ -462,7 +478,8 @@ def _short(
     line: Line, item: Item, rule: str, kind: str, why: str, odd: bool, closes: bool = False
 ) -> Proposal:
     missing = item.left - line.amount
-    sides = [] if kind == "instalment" else [Side(kind, missing, False, item.index)]
+    written_off = item.index if closes else -1
+    sides = [] if kind == "instalment" else [Side(kind, missing, False, written_off)]
     return Proposal(
         line=line.index,
         category="settlement",
@@ -506,7 +523,7 @@ def _less_than_listed(state: State, line: Line, items: list[Item]) -> Proposal |
         category="settlement",
         rule="listed_deduction" if announced else "listed_short",
         parts=parts,
-        sides=[Side("deduction", missing, False, largest.index)],
+        sides=[Side("deduction", missing, False)],
         reasons=(
             "names " + ", ".join(i.id for i in items[:4]),
             f"short by {abs(missing) / 100:.2f}" + (", as the text announces" if announced else ""),
@@ -545,7 +562,7 @@ def instalments(state: State) -> None:
 def near_short(state: State, line: Line) -> Proposal | None:
     """Explain a part payment whose reference is cut or mistyped, or names the order."""
     parties = state.candidates(line)
-    if not parties or len(line.text) < 3 or line.amount < 0:
+    if not parties or len(line.text) < 3 or line.amount < 0 or Named(state, line).items:
         return None
     pool = [i for p in parties for i in state.ledger.open_items(p, line.day, line.currency)]
     items = [i for i in pool if i.index in line.order_hits]

@@ -13,6 +13,7 @@ from matching.payments.proposals import Proposal, Rival
 from matching.payments.references import SPECIFIC_LENGTH, joined
 from matching.payments.text import compact, fold
 from matching.payments.timing import Timing
+from matching.payments.wording import INSTALMENT
 from records.matches import Decision
 
 #: Party evidence: account on file, learned account, name in three grades.
@@ -47,8 +48,12 @@ class State:
         }
         self.timing = Timing(())
         self.own_names = {fold(x.name) for x in self.lines if x.iban in self.own_ibans and x.name}
+        #: per payer's account: announced instalments that name nothing
+        self.instalments: dict[str, list[Line]] = {}
         for line in self.lines:
             self._look_up(line)
+            if line.amount > 0 and line.iban and not line.hits and INSTALMENT.search(line.text):
+                self.instalments.setdefault(line.iban, []).append(line)
 
     # -- evidence of single lines
 
