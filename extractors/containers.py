@@ -70,6 +70,12 @@ _PROGRAMS = {"application/x-dosexec", "application/x-executable"}
 _MIN_SIDE_PIXELS = 200
 _MIN_AREA_PIXELS = 120_000
 _CHUNK = 1 << 20
+#: What the parser remarks when a multipart's parts cannot all be told apart.
+_LOST_PARTS = (
+    email.errors.StartBoundaryNotFoundDefect,
+    email.errors.NoBoundaryInMultipartDefect,
+    email.errors.MultipartInvariantViolationDefect,
+)
 _MAIL_HEAD = 1 << 16
 
 
@@ -213,6 +219,9 @@ class _Unpacking:
             yield finding("hostile", where=origin, message="the mail is nested too deeply")
             return
         declared = message.get_content_type()
+        if any(isinstance(defect, _LOST_PARTS) for defect in message.defects):
+            text = "the mail's boundaries are broken: an attachment may be lost in it"
+            yield finding("damaged", where=origin, message=text)
         if message.is_multipart():
             if declared == "message/rfc822" and depth > self._limits.max_depth:
                 yield finding("hostile", where=origin, message="mails are nested too deeply")
