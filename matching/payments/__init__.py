@@ -44,12 +44,18 @@ def reconcile(
         raise ValueError("a transaction id appears twice")
     state = State(transactions, books, policy)
     explain(state)
-    pairs = pair_transfers(state)
-    matches: dict[str, Match] = {}
-    for line in state.lines:
-        matches[line.id] = match_of(state, line, pairs)
-        state.taken[line.index] = None
+    matches = {match.transaction_id: match for match in worded(state)}
     return [matches[i] for i, _ in transactions]
+
+
+def worded(state: State) -> list[Match]:
+    """Put what was decided into Matches, in order of day and id."""
+    pairs = pair_transfers(state)
+    matches = []
+    for line in state.lines:
+        matches.append(match_of(state, line, pairs))
+        state.taken[line.index] = None
+    return matches
 
 
 def explain(state: State) -> None:

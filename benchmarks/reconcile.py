@@ -1,0 +1,197 @@
+"""How fast and how lean bank lines are matched, and how that grows.
+
+    python -m benchmarks.reconcile WORLD [--steps 4] [--truth]
+
+WORLD is a folder of tables as `connectors.sources.csv_table` reads them, or one
+that has them under `inputs/`, with the movements in `bank_lines.csv`. The first
+half, quarter and so on of the lines (by booking day) is matched against the
+books of that time, each size in a fresh process; CPU seconds are split into
+reading, preparing (indexes, references, parties), explaining and wording. The
+growth exponent is the slope over all sizes on logarithmic scales: 1 is linear.
+With `--truth` the matches to be posted are compared with `truth/bank.jsonl`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import math
+import resource
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from datetime import date
+from decimal import Decimal
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from connectors.sources.csv_table import Source
+from matching.payments import Books, IdentifiedTransaction, PaymentPolicy, explain, worded
+from matching.payments.state import State
+from records.banking import BankTransaction, OpenItem
+from records.matches import Decision, Match
+from records.money import Money
+
+TABLES = {
+    "own_accounts": "own_accounts",
+    "vendors": "vendors",
+    "customers": "customers",
+    "supplier_invoices": "items",
+    "customer_invoices": "items",
+    "payment_runs": "payment_runs",
+    "payment_run_items": "payment_run_items",
+    "card_settlements": "card_settlements",
+    "payroll_runs": "payroll_runs",
+    "recurring_contracts": "contracts",
+    "fx_rates": "fx_rates",
+}
+DETAILS = {"card_settlements": "card_settlement_items"}
+
+
+def read_books(folder: Path, until: date) -> Books:
+    """Read the tables; of the items only those issued by that day."""
+    records: defaultdict[str, list[Any]] = defaultdict(list)
+    for name, field in TABLES.items():
+        details = folder / f"{DETAILS[name]}.csv" if name in DETAILS else None
+        source = Source(Source.Settings(path=folder / f"{name}.csv", details=details))
+        found, _ = source.changes(None)
+        for record in found:
+            if name.endswith("_invoices") and not isinstance(record, OpenItem):
+                continue
+            if isinstance(record, OpenItem) and record.issue_date and record.issue_date > until:
+                continue
+            records[field].append(record)
+    fields: dict[str, Any] = {field: tuple(found) for field, found in records.items()}
+    return Books(**fields)
+
+
+def read_lines(folder: Path) -> list[IdentifiedTransaction]:
+    """Read the movements in order of booking day."""
+    accounts = {}
+    with (folder / "own_accounts.csv").open(encoding="utf-8", newline="") as handle:
+        for row in csv.DictReader(handle):
+            accounts[row["account_id"]] = row["iban"]
+    lines = []
+    with (folder / "bank_lines.csv").open(encoding="utf-8", newline="") as handle:
+        for row in csv.DictReader(handle):
+            original = None
+            if row["orig_amount"]:
+                original = Money(Decimal(row["orig_amount"]), row["orig_currency"])
+            end_to_end = row["end_to_end_id"]
+            transaction = BankTransaction(
+                account=accounts[row["account_id"]],
+                booking_date=date.fromisoformat(row["booking_date"]),
+                amount=Money(Decimal(row["amount"]), row["currency"]),
+                counterparty_name=row["counterparty_name"] or None,
+                counterparty_account=row["counterparty_iban"] or None,
+                remittance=row["remittance"],
+                end_to_end_id=None if end_to_end == "NOTPROVIDED" else end_to_end,
+                mandate_id=row["mandate_id"] or None,
+                batch_id=row["batch_id"] or None,
+                transaction_code=row["tx_code"] or None,
+                original_amount=original,
+            )
+            lines.append((row["bank_line_id"], transaction))
+    return sorted(lines, key=lambda line: (line[1].booking_date or date.min, line[0]))
+
+
+def measure(folder: Path, share: float) -> tuple[dict[str, float], list[Match]]:
+    """Match the first share of the lines; return figures and matches."""
+    began = time.process_time()
+    lines = read_lines(folder)
+    lines = lines[: int(len(lines) * share)]
+    books = read_books(folder, lines[-1][1].booking_date or date.max)
+    clock = [began, time.process_time()]
+    before = _memory()
+    state = State(lines, books, PaymentPolicy())
+    clock.append(time.process_time())
+    explain(state)
+    clock.append(time.process_time())
+    matches = worded(state)
+    clock.append(time.process_time())
+    phases = [after - earlier for earlier, after in pairwise(clock)]
+    figures = dict(zip(("reading", "preparing", "explaining", "wording"), phases, strict=True))
+    figures |= {"lines": len(lines), "matching": sum(phases[1:])}
+    figures |= {"memory": _memory(), "memory_before": before}
+    return figures, matches
+
+
+def _memory() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def compare(matches: list[Match], truth: Path) -> str:
+    """Count posted matches that are right, wrong, and missing (ambiguous ones aside)."""
+    posted = {
+        m.transaction_id: {a.item_id: a.amount.amount for a in m.allocations}
+        for m in matches
+        if m.decision is Decision.POST and m.allocations
+    }
+    right = wrong = missing = 0
+    for text in truth.read_text(encoding="utf-8").splitlines():
+        row = json.loads(text)
+        wanted = {a["item_id"]: Decimal(a["amount"]) for a in row["allocations"]}
+        ours = posted.get(row["bank_line_id"], {})
+        same = ours.keys() == wanted.keys() and (row.get("amounts_free") or ours == wanted)
+        if row.get("ambiguous"):
+            accepted = same or not ours or sorted(ours) in row.get("alternatives", [])
+            wrong += not accepted
+        elif wanted and not ours:
+            missing += 1
+        elif ours:
+            right, wrong = right + same, wrong + (not same)
+    return (
+        f"posted right {right}, wrong {wrong}, not posted {missing}: "
+        f"precision {right / max(1, right + wrong):.5f}, "
+        f"automatic {right / max(1, right + missing + wrong):.5f}"
+    )
+
+
+def slope(points: list[tuple[float, float]]) -> float:
+    """Return the exponent of growth: least squares on logarithms."""
+    logs = [(math.log(x), math.log(y)) for x, y in points]
+    mean_x = sum(x for x, _ in logs) / len(logs)
+    mean_y = sum(y for _, y in logs) / len(logs)
+    across = sum((x - mean_x) ** 2 for x, _ in logs)
+    return sum((x - mean_x) * (y - mean_y) for x, y in logs) / across
+
+
+def main() -> None:
+    """Print a row per size, then the growth."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("world", type=Path)
+    parser.add_argument("--steps", type=int, default=4, help="how many sizes, each half the next")
+    parser.add_argument("--truth", action="store_true", help="compare with truth/bank.jsonl")
+    parser.add_argument("--share", type=float, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    folder = given.world / "inputs" if (given.world / "inputs").is_dir() else given.world
+    if given.share:
+        figures, matches = measure(folder, given.share)
+        if given.truth and given.share == 1:
+            print(compare(matches, given.world / "truth" / "bank.jsonl"), file=sys.stderr)
+        print(json.dumps(figures))
+        return
+    names = ("lines", "reading", "preparing", "explaining", "wording", "matching")
+    print("".join(f"{n:>12}" for n in (*names, "lines/s", "MB", "MB before")))
+    points = []
+    for step in range(given.steps - 1, -1, -1):
+        command = [sys.executable, "-m", "benchmarks.reconcile", str(given.world)]
+        command += ["--share", str(0.5**step), *(["--truth"] if given.truth else [])]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        row = json.loads(done.stdout)
+        points.append((row["lines"], row["matching"]))
+        seconds = "".join(f"{row[n]:12.2f}" for n in names[1:])
+        rate = row["lines"] / row["matching"]
+        memory = f"{row['memory']:12.0f}{row['memory_before']:12.0f}"
+        print(f"{row['lines']:12.0f}{seconds}{rate:12.0f}{memory}", flush=True)
+        if done.stderr:
+            print(done.stderr.strip())
+    if len(points) > 1:
+        print(f"growth exponent {slope(points):.2f}")
+
+
+if __name__ == "__main__":
+    main()
