@@ -16,6 +16,7 @@ from difflib import SequenceMatcher
 from matching.amounts import computed_amount, rounding_slack
 from matching.names import squeezed, word_set, words
 from matching.purchases.books import Position, PurchaseBooks
+from matching.purchases.goods_words import concepts
 from matching.purchases.references import Strength
 from records.invoices import Invoice, Line
 
@@ -138,7 +139,7 @@ def weigh(
 
     Without a named order the price must come near as well: the same article
     is ordered again and again. `misspelt` also looks for typing errors in the
-    description, which is slow.
+    description and for other languages, which is slow.
     """
     identity = _identity(goods, position, strength, misspelt)
     latest = position.latest
@@ -213,6 +214,10 @@ def _description_points(goods: Goods, position: Position, misspelt: bool) -> int
     if share < 0.5 and misspelt and len(position.text) >= 5:
         ratio = SequenceMatcher(None, position.text, goods.text, autojunk=False).ratio()
         share = max(share, ratio if ratio >= 0.8 else 0)
+    if share < 0.5 and misspelt:
+        # The same goods in another language; as slow, and as rarely needed.
+        meant = concepts(wanted)
+        share = sum(map(len, meant & concepts(goods.words))) / sum(map(len, meant))
     if share < 0.5:
         return 0
     # An exact repetition outweighs one that is part of a longer text.
