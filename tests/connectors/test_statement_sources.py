@@ -15,6 +15,7 @@ from records.documents import Document
 from records.failures import ConfigurationFault, Rejected, Unavailable
 from records.protocols import StatementSource
 from records.secrets import Secret
+from tests.servers.chaos import ChaosProxy
 from tests.servers.openssh import Sshd
 
 
@@ -129,3 +130,31 @@ def test_a_file_that_grows_is_left_for_the_next_run(tmp_path: Path) -> None:
     growing.close()
     assert [d.name for d in found] == ["whole.sta"]
     assert [d.read() for d in take(source, since)[0]] == [b":20:MORE"]
+
+
+@pytest.mark.servers
+def test_no_file_is_lost_when_connections_break(sshd: Sshd, tmp_path: Path) -> None:
+    for old in sshd.root.iterdir():
+        old.unlink()
+    sent = {f"{n:02}.sta": bytes([n]) * 20_000 for n in range(30)}
+    for name, raw in sent.items():
+        (sshd.root / name).write_bytes(raw)
+    taken: list[Document] = []
+    since: str | None = None
+    with ChaosProxy(sshd.port, faults=15, limits=(100, 90_000), seed=3) as proxy:
+        hosts = tmp_path / "known_hosts"
+        key = sshd.known_hosts.read_text().split(maxsplit=1)[1]
+        hosts.write_text(f"[127.0.0.1]:{proxy.port} {key}")
+        far = settings(sshd, port=proxy.port, known_hosts=hosts, timeout_seconds=1)
+        source = sftp.Source(far, tmp_path)
+        is_done = False
+        while not is_done:
+            try:
+                for document, since in source.fetch(since):  # noqa: B007, B020
+                    taken.append(document)
+                is_done = True
+            except Unavailable:
+                continue
+        assert proxy.struck.total() >= 8
+    assert {d.name: d.read() for d in taken} == sent
+    assert len(taken) == len(sent), "nothing came twice"
