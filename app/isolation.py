@@ -461,7 +461,7 @@ def _attempt(function: Callable[[Any], Any], item: Any, limits: Limits) -> _Answ
 
 def _settle_in(complaints: int, parent: int, limits: Limits) -> None:
     """Cut the child off from terminal and network, tie it to its parent, set its limits."""
-    os.setsid()
+    os.setpgrp()  # a group to end as a whole, and out of reach of the terminal's Ctrl-C
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for descriptor in (1, 2):
         os.dup2(complaints, descriptor)

@@ -271,7 +271,11 @@ def engine_url(database_url: str) -> str:
 
 def _open(url: str) -> Database:
     if not url.startswith("sqlite"):
-        return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20)
+        # Somebody who asks for health must not wait for a server that is gone.
+        arguments = {"connect_timeout": 10}
+        return create_engine(
+            url, pool_pre_ping=True, pool_size=10, max_overflow=20, connect_args=arguments
+        )
     Path(make_url(url).database or "").parent.mkdir(parents=True, exist_ok=True)
     database = create_engine(url, pool_size=10, max_overflow=20)
 

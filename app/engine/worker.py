@@ -153,15 +153,6 @@ class Engine:
     def __exit__(self, *_exception: object) -> None:
         self.stop()
 
-    def alive(self) -> bool:
-        """Say whether the database answers; for health checks."""
-        try:
-            self.backlog.holders()
-        except Exception as error:
-            log.warning("the engine's database does not answer: %s", error)
-            return False
-        return True
-
     def run_and_wait(self, bot: str, progress: Progress | None = None) -> None:
         """Run a bot now and wait until all work it handed in has ended.
 
