@@ -187,7 +187,17 @@ class Node(dict[str, "Node"]):
     message (`KINDS`) is recognised below any envelope, by `root.populate`.
     """
 
-    __slots__ = ("depth", "finish", "parent", "populate", "repeated", "root", "slot", "strange")
+    __slots__ = (
+        "depth",
+        "finish",
+        "is_amount",
+        "parent",
+        "populate",
+        "repeated",
+        "root",
+        "slot",
+        "strange",
+    )
 
     def __init__(self, parent: Node | None) -> None:
         """Hang a node below its parent."""
@@ -196,7 +206,7 @@ class Node(dict[str, "Node"]):
         self.depth: int = 0 if parent is None else parent.depth + 1
         self.root: Node = self if parent is None else parent.root
         self.slot = -1
-        self.repeated = False
+        self.repeated = self.is_amount = False
         self.finish: Callable[[], None] | None = None
         self.populate: Callable[[Node, str], None] | None = None
         self.strange = 0
@@ -216,6 +226,12 @@ class Node(dict[str, "Node"]):
                 root.populate(known, KINDS[local])
         self[name] = known
         return known
+
+    def take(self, slot: int) -> None:
+        """Let the texts of this element go to the slot."""
+        self.slot = slot
+        self.repeated = slot in REPEATED
+        self.is_amount = slot in WITH_CURRENCY
 
     def grow(self, path: str) -> Node:
         """Return the node at the path below this one, made where it is missing."""

@@ -164,7 +164,7 @@ class _Parse:
         self._header: dict[str, str] = {}
         self._balances: list[Balance] = []
         self._draft: Draft | None = None
-        self._turnover = Turnover()
+        self._turnover: Turnover | None = None
         self._root = at.Node(None)
         self._root.populate = self._message
 
@@ -187,7 +187,7 @@ class _Parse:
         ntry.finish = lambda: self._finish_entry(kind)
         for path, slot in at.ENTRY_PATHS.items():
             leaf = ntry.grow(path)
-            leaf.slot, leaf.repeated = slot, slot in at.REPEATED
+            leaf.take(slot)
         for path in ("Btch", "NtryDtls/Btch"):
             ntry.grow(path).finish = self._finish_batch
         for path in ("TxDtls", "NtryDtls/TxDtls"):
@@ -195,7 +195,7 @@ class _Parse:
             part.finish = self._finish_part
             for below, slot in at.TX_PATHS.items():
                 leaf = part.grow(below)
-                leaf.slot, leaf.repeated = slot, slot in at.REPEATED
+                leaf.take(slot)
 
     def _remember(self, node: at.Node, name: str) -> None:
         def finish() -> None:
@@ -212,16 +212,16 @@ class _Parse:
         node = self._root
         texts, clear = self.texts, self.texts.clear
         values = self._values
-        with_currency = at.WITH_CURRENCY
-        currency = ""
 
         def start(name: str, attributes: list[str]) -> None:
-            nonlocal node, currency
+            nonlocal node
             node = node[name]
             if texts:
                 clear()
-            if attributes:
-                currency = self._currency = attributes[1] if attributes[0] == "Ccy" else ""
+            if attributes and attributes[0] == "Ccy":
+                self._currency = attributes[1]
+                if node.is_amount and values[node.slot] is None:
+                    values[node.slot + 1] = attributes[1]
 
         def end(_name: str) -> None:
             nonlocal node
@@ -232,8 +232,6 @@ class _Parse:
                     known = values[slot]
                     if known is None:
                         values[slot] = text
-                        if slot in with_currency:
-                            values[slot + 1] = currency
                     elif node.repeated:
                         values[slot] = f"{known}\n{text}"
             elif node.finish is not None:
@@ -257,7 +255,8 @@ class _Parse:
         draft = self._draft or self._begin(kind)
         transaction = entry(draft, self._values, self._parts)
         draft.add(transaction)
-        self._turnover.add(transaction)
+        if self._turnover is not None:
+            self._turnover.add(transaction)
         self.out.append(transaction)
         self._values[:] = _EMPTY
         if self._parts:
@@ -283,8 +282,9 @@ class _Parse:
     def _finish_statement(self, kind: str) -> None:
         draft = self._draft or self._begin(kind)
         self._settle(draft)
-        self._turnover.check(draft, [self._header.get(path) for path in _SUMMARY])
-        self._turnover = Turnover()
+        if self._turnover is not None:
+            self._turnover.check(draft, [self._header.get(path) for path in _SUMMARY])
+            self._turnover = None
         self.out.append(draft.close())
         self.statements += 1
         self._draft = None
@@ -299,6 +299,8 @@ class _Parse:
         draft.account = draft.account.replace(" ", "")
         draft.number = get("LglSeqNb") or get("ElctrncSeqNb") or get("Id")
         draft.currency = get("Acct/Ccy")
+        if any(path in self._header for path in _SUMMARY):
+            self._turnover = Turnover()
         page = next((self._header[n] for n in _PAGE if n in self._header), "")
         if page.isascii() and page.isdigit() and len(page) < 10:
             draft.page = int(page)
