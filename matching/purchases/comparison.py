@@ -104,15 +104,12 @@ def check_prices(invoice: Invoice, pairs: Iterable[Pair], tolerances: Tolerances
                 )
             )
             continue
-        if pair.price is None:
-            if pair.quantity is None and pair.goods.line.quantity is not None:
-                problems.append(_unit_unknown(where, pair))
-            else:
-                problems.append(finding("missing_field", where=where, expected="Unit price"))
+        if pair.price is None or pair.quantity is None:
+            problems.append(_incomparable(where, pair))
             continue
         gap = pair.price - ordered.unit_price
         allowed = abs(ordered.unit_price) * tolerances.price_percent / 100
-        impact = abs(gap * (pair.quantity or _ZERO))
+        impact = abs(gap * pair.quantity)
         if abs(gap) <= allowed or impact < tolerances.price_amount:
             continue
         percent = f"{gap / ordered.unit_price * 100:+.2f} %" if ordered.unit_price else "from zero"
@@ -132,13 +129,14 @@ def check_prices(invoice: Invoice, pairs: Iterable[Pair], tolerances: Tolerances
     return problems
 
 
-def _unit_unknown(where: str, pair: Pair) -> Finding:
-    return finding(
-        "unit_unknown",
-        where=where,
-        expected=pair.position.latest.unit,
-        actual=pair.goods.line.unit,
-    )
+def _incomparable(where: str, pair: Pair) -> Finding:
+    """Say why a line cannot be compared: what is not known is never taken for right."""
+    goods, unit = pair.goods, pair.position.latest.unit
+    if goods.quantity is None:
+        return finding("missing_field", where=where, expected="Quantity", actual="nothing")
+    if goods.price is None:
+        return finding("missing_field", where=where, expected="Unit price", actual="nothing")
+    return finding("unit_unknown", where=where, expected=unit, actual=goods.line.unit)
 
 
 def check_quantities(

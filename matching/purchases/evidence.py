@@ -56,6 +56,7 @@ class Goods:
     articles: tuple[str, ...]
     words: frozenset[str]
     text: str
+    quantity: Decimal | None
     price: Decimal | None
     charged: Decimal | None
 
@@ -86,6 +87,7 @@ class Pair:
 def goods_of(line: Line) -> Goods:
     """Prepare an invoice line; prices are per one unit, whatever base they are printed for.
 
+    A quantity nobody printed follows from amount and price where that is exact.
     `charged` is what each unit costs after the line's allowance and charge, set
     only where that is not the printed price: a right price beside a wrong
     amount must not pass.
@@ -111,9 +113,17 @@ def goods_of(line: Line) -> Goods:
         articles=articles,
         words=words(text),
         text=squeezed(text),
+        quantity=line.quantity if line.quantity is not None else _implied_quantity(line, price),
         price=price,
         charged=charged,
     )
+
+
+def _implied_quantity(line: Line, price: Decimal | None) -> Decimal | None:
+    if line.net_amount is None or not price:
+        return None
+    quantity = (line.net_amount / price).quantize(Decimal("0.001"))
+    return quantity if abs(quantity * price - line.net_amount) <= _CENT / 2 else None
 
 
 def is_charge(goods: Goods) -> bool:
@@ -147,8 +157,8 @@ def weigh(
     factor = conversions.factor(position.article, goods.line.unit, latest.unit)
     quantity = price = None
     if factor is not None:
-        if goods.line.quantity is not None:
-            quantity = goods.line.quantity * factor
+        if goods.quantity is not None:
+            quantity = goods.quantity * factor
         if goods.price is not None:
             price = _compared_price(goods, goods.price, position, invoice.issue_date, factor)
     gap = _price_gap(price, position, invoice.issue_date)

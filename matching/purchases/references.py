@@ -95,15 +95,16 @@ def _look_up(
     orders: dict[str, Strength],
     foreign: list[str],
 ) -> None:
-    tokens = _TOKEN.findall(part)
-    for candidate in (part, *tokens):
-        named = books.orders_named(squeezed(candidate))
-        own = [o for o in named if books.group_of_order(o) == group_id]
-        for order_id in own:
-            orders[order_id] = Strength.EXACT
+    # As a whole, then its numbers, then what slashes join: a slash may be part of a number.
+    for candidates in ([part], _TOKEN.findall(part), part.split("/")):
+        own: list[str] = []
+        for candidate in candidates:
+            named = books.orders_named(squeezed(candidate))
+            own += [o for o in named if books.group_of_order(o) == group_id]
+            foreign += [o for o in named if o not in own and o not in foreign]
+        orders.update(dict.fromkeys(own, Strength.EXACT))
         if own:
             return
-        foreign += [o for o in named if o not in foreign]
     key = squeezed(part)
     runs = _DIGITS.findall(part)
     tail = runs[-1] if runs else ""

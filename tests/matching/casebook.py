@@ -214,12 +214,12 @@ def invoice_of(given: dict[str, Any]) -> Invoice:
 
 
 def _line(number: int, given: dict[str, Any], invoice: dict[str, Any]) -> Line:
-    quantity = _number(given.get("quantity", 1))
+    quantity = _maybe({"quantity": 1, **given}, "quantity")
     price = _maybe(given, "price")
     base = _maybe(given, "per")
     net = _maybe(given, "net")
     if net is None and price is not None:
-        net = round_half_up(quantity * price / (base or 1))
+        net = round_half_up((quantity or 0) * price / (base or 1))
     return Line(
         number=number,
         description=given.get("text"),
@@ -263,4 +263,4 @@ def _number(value: object) -> Decimal:
 
 
 def _maybe(given: dict[str, Any], name: str) -> Decimal | None:
-    return _number(given[name]) if name in given else None
+    return _number(given[name]) if given.get(name) is not None else None
