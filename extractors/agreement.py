@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal, InvalidOperation
 
@@ -62,6 +62,8 @@ def disagreements(
     told: set[str] = set()
     for name in absent:
         other = named.get(name)
+        if name == "due_date" and other is not None and _is_discount_day(other.value, values):
+            continue
         if other is not None and not _same(name, values[name].value, other.value):
             told.add(name)
             yield _finding(name, values[name].value, other.text or other.value)
@@ -70,6 +72,15 @@ def disagreements(
     if len(missing) + len(told.intersection(_PRINTED)) >= 2:
         for name in missing:
             yield _finding(name, values[name].value, "not on the page")
+
+
+def _is_discount_day(day: str, xml: Mapping[str, Field]) -> bool:
+    """Say whether a day the page names for paying is the XML's day for paying less."""
+    until, terms = xml.get("skonto_until"), xml.get("payment_terms")
+    if until is not None and until.value == day:
+        return True
+    told = dates_in(terms.value) if terms is not None else []
+    return any(day == each.isoformat() for printed in told for each in printed.readings)
 
 
 def _accounts(xml: Sequence[Field], printed: _Page, told: set[str]) -> Iterator[Finding]:

@@ -23,9 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from PIL import Image, UnidentifiedImageError
-
 from extractors.einvoice import envelope
+from extractors.images import ImageRefused, image_size
 from extractors.outlook import TNEF_MAGIC, OutlookMessage, OutlookRefused, read_msg, read_tnef
 from records.findings import Finding, finding
 from records.media import HEAD, sniff
@@ -448,8 +447,7 @@ def _utf8(data: bytes, charset: str | None) -> bytes:
 def _is_ornament(data: bytes) -> bool:
     """Say whether an image is too small to be a document; an unreadable one is kept."""
     try:
-        with Image.open(io.BytesIO(data)) as image:
-            width, height = image.size
-    except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError):
+        width, height = image_size(data)
+    except ImageRefused:
         return False
     return min(width, height) < _MIN_SIDE_PIXELS or width * height < _MIN_AREA_PIXELS

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import ctypes
 import io
+import struct
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -30,6 +32,24 @@ _LONGER_SIDE_POINTS = 842.0
 _BELIEVABLE_DPI = (50, 1300)
 
 
+# Pillow warns at sizes that office scanners produce; our own limit is checked before decoding.
+Image.MAX_IMAGE_PIXELS = None
+
+#: What Pillow's many decoders let escape on damaged files.
+_DAMAGE = (
+    OSError,
+    ValueError,
+    TypeError,
+    LookupError,
+    SyntaxError,
+    EOFError,
+    OverflowError,
+    ZeroDivisionError,
+    struct.error,
+    zlib.error,
+)
+
+
 class ImageRefused(Exception):
     """The picture cannot be read. `code` is a key of the findings catalogue."""
 
@@ -49,14 +69,22 @@ class Picture:
     height: float
 
 
+def image_size(data: bytes) -> tuple[int, int]:
+    """Return width and height in pixels without decoding; raises ImageRefused."""
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            return image.size
+    except UnidentifiedImageError:
+        raise ImageRefused("unknown_format", "no reader for this kind of image") from None
+    except _DAMAGE as failure:
+        raise ImageRefused("damaged", f"the image is damaged: {failure}") from None
+
+
 def image_pages(data: bytes, *, max_pages: int, max_pixels: int) -> Iterator[Picture]:
     """Yield every page of an image file (TIFF and GIF may hold several).
 
     Raises ImageRefused for damaged files and for more than `max_pixels` a page.
     """
-    limit = Image.MAX_IMAGE_PIXELS
-    # Our own limit is checked before anything is decoded.
-    Image.MAX_IMAGE_PIXELS = None
     try:
         with Image.open(io.BytesIO(data)) as image:
             for number in range(min(getattr(image, "n_frames", 1), max_pages)):
@@ -67,10 +95,8 @@ def image_pages(data: bytes, *, max_pages: int, max_pixels: int) -> Iterator[Pic
                 yield _picture(number + 1, image)
     except UnidentifiedImageError:
         raise ImageRefused("unknown_format", "no reader for this kind of image") from None
-    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as failure:
+    except _DAMAGE as failure:
         raise ImageRefused("damaged", f"the image is damaged: {failure}") from None
-    finally:
-        Image.MAX_IMAGE_PIXELS = limit
 
 
 def _picture(number: int, image: Image.Image) -> Picture:
