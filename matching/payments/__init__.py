@@ -24,6 +24,7 @@ from matching.payments.returns import Returns, repaid_twice
 from matching.payments.runs import Runs
 from matching.payments.standing import Standing
 from matching.payments.state import State
+from records.banking import BankTransaction
 from records.matches import Match
 
 __all__ = ["Books", "IdentifiedTransaction", "PaymentPolicy", "reconcile"]
@@ -42,10 +43,21 @@ def reconcile(
     """
     if len({i for i, _ in transactions}) != len(transactions):
         raise ValueError("a transaction id appears twice")
-    state = State(transactions, books, policy)
+    state = State([t for t in transactions if _is_whole(t[1])], books, policy)
     explain(state)
     matches = {match.transaction_id: match for match in worded(state)}
-    return [matches[i] for i, _ in transactions]
+    return [matches.get(i) or _unreadable(i) for i, _ in transactions]
+
+
+def _is_whole(transaction: BankTransaction) -> bool:
+    """Say whether the amount is some whole number of minor units, as real money is."""
+    amount = transaction.amount
+    return amount.amount.is_finite() and amount.amount != 0 and amount.rounded() == amount
+
+
+def _unreadable(transaction_id: str) -> Match:
+    reason = "the amount is zero, or has more decimals than its currency"
+    return Match(transaction_id=transaction_id, category="unknown", reasons=(reason,))
 
 
 def worded(state: State) -> list[Match]:

@@ -54,8 +54,8 @@ class Item:
         self.party = party
         self.side = side
         self.currency = item.gross.currency
-        self.gross = item.gross.minor
-        self.left = self.gross if item.open is None else item.open.minor
+        self.gross = item.gross.rounded().minor
+        self.left = self.gross if item.open is None else item.open.rounded().minor
         self.unlimited = item.kind == "contract"
         self.issue = item.issue_date.toordinal() if item.issue_date else 0
         self.due = item.due_date.toordinal() if item.due_date else self.issue + 30

@@ -1,0 +1,119 @@
+"""Reconciliation, case by case: input beside expected result."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from paybook import DAY, books, case_books, case_lines, item, line, load_cases
+
+from matching.payments import PaymentPolicy, reconcile
+from records.matches import Decision, Match
+
+CASES = load_cases(Path(__file__).with_name("cases.yaml"))
+
+
+def shape(match: Match, wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """Return of a match what the case speaks about."""
+    found: dict[str, Any] = {
+        "category": match.category,
+        "decision": str(match.decision),
+        "items": {a.item_id: str(a.amount.amount) for a in match.allocations},
+        "adjust": {a.kind: str(a.amount.amount) for a in match.adjustments},
+        "related": list(match.related),
+    }
+    if wanted.get("decision") == "not post" and match.decision is not Decision.POST:
+        found["decision"] = "not post"
+    return {key: found[key] for key in wanted}
+
+
+@pytest.mark.parametrize("case", CASES, ids=[c["name"].replace(" ", "-") for c in CASES])
+def test_case(case: Mapping[str, Any]) -> None:
+    matches = reconcile(case_lines(case), case_books(case), PaymentPolicy())
+    found = {m.transaction_id: shape(m, case["expect"][m.transaction_id]) for m in matches}
+    assert found == case["expect"]
+
+
+@pytest.mark.parametrize("case", CASES, ids=[c["name"].replace(" ", "-") for c in CASES])
+def test_every_match_says_why(case: Mapping[str, Any]) -> None:
+    for match in reconcile(case_lines(case), case_books(case), PaymentPolicy()):
+        assert match.reasons or match.rejected
+        assert not any("{" in reason for reason in match.reasons)
+
+
+HOFER = "Hofer Glasbau GmbH"
+
+
+def test_undone_matches_never_come_back() -> None:
+    items = [
+        item("AR1", "119.00", party=HOFER, number="RG-2026-0815"),
+        item("AR2", "119.00", party=HOFER, number="RG-2026-0816"),
+    ]
+    given = [line("B1", "119.00", "RG-2026-0815", name=HOFER)]
+    free = books(items)
+    bound = replace(free, forbidden=frozenset({("B1", "AR1")}))
+    policy = PaymentPolicy()
+    assert [a.item_id for a in reconcile(given, free, policy)[0].allocations] == ["AR1"]
+    again = reconcile(given, bound, policy)[0]
+    assert "AR1" not in [a.item_id for a in again.allocations]
+
+
+def test_rivals_are_named() -> None:
+    items = [item(f"AR{n}", "250.00", party=HOFER, number=f"RG-26-77{n}0") for n in range(3)]
+    (match,) = reconcile([line("B1", "250.00", "Danke", name=HOFER)], books(items), PaymentPolicy())
+    assert match.decision is not Decision.POST
+    named = {a.item_id for a in match.allocations} | {i for r in match.rejected for i in r.item_ids}
+    assert named == {"AR0", "AR1", "AR2"}
+
+
+def test_what_an_earlier_night_paid_is_not_paid_again() -> None:
+    open_item = item("AR1", "300.00", party=HOFER, number="RG-2026-0815", open="100.00")
+    given = [line("B1", "100.00", "RG-2026-0815", name=HOFER)]
+    (match,) = reconcile(given, books([open_item]), PaymentPolicy())
+    assert [str(a.amount.amount) for a in match.allocations] == ["100.00"]
+    settled = replace(open_item, open=open_item.gross - open_item.gross)
+    (match,) = reconcile(given, books([settled]), PaymentPolicy())
+    assert match.allocations == ()
+
+
+def test_a_stricter_budget_posts_less() -> None:
+    items = [
+        item("AR1", "1119.37", party=HOFER),
+        item("AR2", "2280.51", party=HOFER),
+        item("AR3", "977.00", party=HOFER, number="RG-2026-0815", issue=DAY),
+    ]
+    given = [
+        line("B1", "3399.88", "Sammelzahlung", name=HOFER),
+        line("B2", "977.00", "RG-2026-0815", name=HOFER),
+    ]
+    decisions = {
+        rate: [
+            str(m.decision)
+            for m in reconcile(given, books(items), PaymentPolicy(tolerated_false_rate=rate))
+        ]
+        for rate in (0.05, 0.0005, 0.0)
+    }
+    assert decisions == {
+        0.05: ["post", "post"],
+        0.0005: ["suggest", "post"],
+        0.0: ["suggest", "suggest"],
+    }
+
+
+def test_the_same_id_twice_is_a_fault() -> None:
+    twice = [line("B1", "1.00"), line("B1", "2.00")]
+    with pytest.raises(ValueError, match="twice"):
+        reconcile(twice, books([]), PaymentPolicy())
+
+
+def test_amounts_that_are_no_money_are_left_to_a_person() -> None:
+    odd = item("AR1", "119.005", party=HOFER, number="RG-2026-0815")
+    given = [line("B1", "119.005", "RG-2026-0815", name=HOFER), line("B2", "0.00", "nothing")]
+    found = reconcile(given, books([odd]), PaymentPolicy())
+    assert [(m.transaction_id, m.decision, m.allocations) for m in found] == [
+        ("B1", Decision.NONE, ()),
+        ("B2", Decision.NONE, ()),
+    ]
