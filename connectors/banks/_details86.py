@@ -110,16 +110,20 @@ def _numbered(value: str, separator: str) -> Details:
     joined = name = ""
     whole = True
     last = _OTHER
+    part_of = _PARTS.get
     for piece in pieces[1:]:
-        part = _PARTS.get(piece[:2])
-        text = piece[2:]
+        part = part_of(piece[:2])
         if part is None:
             # The separator inside a text.
-            part, text = last, separator + piece
-            if part == _TEXT:
-                joined += text
-                continue
+            if last == _TEXT:
+                joined += separator + piece
+            elif last == _NAME:
+                name += separator + piece
+            continue
         last = part
+        if part == _OTHER:
+            continue
+        text = piece[2:]
         if part == _TEXT:
             if joined:
                 if not whole:
@@ -146,8 +150,12 @@ def _numbered(value: str, separator: str) -> Details:
 def _unwrap(value: str, separator: str) -> str:
     """Join the lines; where a bank cut the blanks at a line's end, one blank comes back."""
     lines = value.split("\n")
-    if len(lines[0]) in _FIRST_LINES and all(len(line) == _LINE for line in lines[1:-1]):
-        return "".join(lines)
+    if len(lines[0]) in _FIRST_LINES:
+        for line in lines[1:-1]:
+            if len(line) != _LINE:
+                break
+        else:
+            return "".join(lines)
     out = ""
     room = _FIRST_LINES[0] if len(lines[0]) <= _FIRST_LINES[0] else _LINE
     for line, following in pairwise(lines):
@@ -161,41 +169,48 @@ def _unwrap(value: str, separator: str) -> str:
 
 
 def _keywords(found: Details, joined: str) -> None:
-    """SEPA keywords inside the purpose: `EREF+… MREF+… SVWZ+…`."""
-    pieces = joined.split("+")
-    key = ""
-    value = pieces[0]
-    texts: list[str] = []
-    for piece in pieces[1:]:
-        word = value[-4:] if value[-4:] in _KEYWORDS else value[-3:]
-        before = value[-len(word) - 1 : -len(word)]
-        if word in _KEYWORDS and before in ("", " ", "\x1f"):
-            _keyword(found, key, value[: -len(word)].strip(" \x1f"), texts)
-            key, value = word, piece
-        else:
-            value = f"{value}+{piece}"
-    _keyword(found, key, value.strip(" \x1f"), texts)
-    found.text = " ".join(texts)
+    """SEPA keywords inside the purpose: `EREF+… MREF+… SVWZ+…`.
 
-
-def _keyword(found: Details, key: str, value: str, texts: list[str]) -> None:
-    """Put one keyword's value where it belongs; text before the first keyword is purpose too."""
-    if not value:
-        return
-    if "\x1f" in value:
-        value = value.replace("\x1f", "")
-    if key == "SVWZ" or not key:
-        texts.append(value)
-    elif key == "EREF":
-        found.end_to_end = value
-    elif key == "MREF":
-        found.mandate = value
-    elif key == "KREF":
-        found.customer_reference = value
-    elif key == "IBAN" and found.account is None:
-        found.account = iban(value)
-    elif key in ("ABWA", "ABWE") and found.name is None:
-        found.name = value
+    A keyword begins the text, follows a blank, or begins a subfield. Text
+    before the first one is purpose too.
+    """
+    text = key = ""
+    at = 0
+    plus = joined.find("+")
+    while True:
+        begin = len(joined)
+        word = ""
+        while plus >= 0:
+            word = joined[max(plus - 4, 0) : plus]
+            if word not in _KEYWORDS:
+                word = word[-3:]
+            if word in _KEYWORDS:
+                begin = plus - len(word)
+                if begin <= at or joined[begin - 1] in " \x1f":
+                    break
+                begin = len(joined)
+            plus = joined.find("+", plus + 1)
+        value = joined[at:begin].strip(" \x1f")
+        if value:
+            if "\x1f" in value:
+                value = value.replace("\x1f", "")
+            if key == "SVWZ" or not key:
+                text = f"{text} {value}" if text else value
+            elif key == "EREF":
+                found.end_to_end = value
+            elif key == "MREF":
+                found.mandate = value
+            elif key == "KREF":
+                found.customer_reference = value
+            elif key == "IBAN":
+                found.account = found.account or iban(value)
+            elif key in ("ABWA", "ABWE"):
+                found.name = found.name or value
+        if plus < 0:
+            break
+        key, at = word, plus + 1
+        plus = joined.find("+", at)
+    found.text = text
 
 
 def _slashed(joined: str) -> Details:

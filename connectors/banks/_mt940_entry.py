@@ -19,7 +19,7 @@ from records.banking import BankTransaction
 from records.money import Money
 
 #: Longer texts are cut, with a finding.
-MAX_TEXT = 1 << 16
+MAX_TEXT = 1 << 14
 
 _ENTRY = re.compile(
     r"([0-9]{6}(?:[0-9]{4}|    )?)"  # value date, entry date

@@ -182,6 +182,7 @@ def test_where_the_file_is_cut_into_blocks_does_not_matter(
         b":20:A\n:61:260302C5,00NTRF\n:86:" + b"\n- " * 500_000,
         b":20:A\n" + b":61:\n" * 30_000,
         b":20:A\n:61:260302C5,00NTRF\n:86:" + b"/EREF/" * 300_000,
+        (b":61:260302C5,00NTRF\n:86:166?20" + b"+x" * 8_000 + b"?32" * 4_000 + b"\n") * 30,
         b"Date,Amount\n" + b"Account: " * 200_000,
         b"Date,Text,Amount\n" + b"x" * 3_000_000,
         b"01,a,b/\n02,a/\n03,1/\n16,195," + b"88,\n88," * 300_000,
