@@ -14,8 +14,8 @@ from datetime import date, timedelta
 from decimal import Decimal
 from functools import lru_cache
 
-from matching.names import fold, word_set
-from records.findings import Finding, finding
+from matching.names import fold, squeezed, word_set
+from records.findings import Finding, Severity, finding
 from records.invoices import Invoice
 
 #: What OCR takes for one another, written as digits.
@@ -210,8 +210,8 @@ class InvoiceHistory:
 
         The same number and gross out of the same message is a second view of
         one invoice (a PDF beside its XML), not a duplicate. The same number
-        with another amount is a warning, because numbering restarts; out of
-        the same message it is a contradiction.
+        with another amount is a warning, because numbering restarts; within a
+        year it holds, and out of the same message it is a contradiction.
         """
         if not invoice.number or invoice.gross_total is None:
             return Repetition()
@@ -238,6 +238,7 @@ class InvoiceHistory:
                 where=where,
                 expected=f"{others[-1].gross} on {others[-1].issue_date}",
                 actual=f"{gross} on {invoice.issue_date}",
+                severity=Severity.BLOCK if any(_same_year(o, invoice) for o in others) else None,
             )
             return Repetition(findings=(reused,))
         # One line alone repeats too easily: a flat fee, two deliveries on a day.
@@ -266,6 +267,14 @@ def lines_mark(invoice: Invoice) -> str:
         f"{fold(x.description or x.article_number or '')}~{x.quantity}~{x.net_amount}"
         for x in invoice.lines
     )
+
+
+def _same_year(known: EarlierInvoice, invoice: Invoice) -> bool:
+    """Say whether one number was printed twice in a year, letter for letter: numbering forbids it."""
+    if known.issue_date is None or invoice.issue_date is None:
+        return False
+    same = squeezed(known.number) == squeezed(invoice.number or "")
+    return same and known.issue_date.year == invoice.issue_date.year
 
 
 def _same_currency(known: EarlierInvoice, invoice: Invoice) -> bool:
