@@ -156,6 +156,8 @@ def _bare(sheet: Sheet, row: Row, match: Match, weight: float) -> float:
         return weight
     x0 = row.tokens[match.first].x0
     for other in sheet.rows[max(0, row.index - 4) : row.index]:
+        if row.top - other.bottom > 4.5 * row.height:
+            continue
         for label in other.labels:
             if abs(other.tokens[label.first].x0 - x0) < 40 and any(
                 s.concept in _PARTY for s in label.senses

@@ -310,8 +310,8 @@ def add_parties(draft: Draft, people: parties.Parties) -> None:
             )
 
 
-def add_payment(draft: Draft) -> None:
-    found = list(identifiers.ibans(draft.sheet))
+def add_payment(draft: Draft, found: Sequence[identifiers.Identifier]) -> None:
+    """Add accounts and BIC; an account with wrong check digits is a Finding."""
     seen: set[str] = set()
     for item in sorted(found, key=lambda i: (not i.proved, not i.labelled)):
         if item.value in seen or not (item.proved or item.labelled):

@@ -69,8 +69,16 @@ class Parties:
     buyer_vat: Identifier | None = None
 
 
-def find_parties(sheet: Sheet, taken: frozenset[int], vats: Sequence[Identifier]) -> Parties:
-    """Tell seller and buyer apart; what stays unclear is left out."""
+def find_parties(
+    sheet: Sheet,
+    taken: frozenset[int],
+    vats: Sequence[Identifier],
+    accounts: Sequence[Identifier],
+) -> Parties:
+    """Tell seller and buyer apart; what stays unclear is left out.
+
+    `accounts` are the IBANs printed: the seller's own, so their country is a hint.
+    """
     blocks = blocks_of(sheet, taken)
     headings = list(party_headings(sheet, taken))
     domains = _domains(sheet)
@@ -78,7 +86,9 @@ def find_parties(sheet: Sheet, taken: frozenset[int], vats: Sequence[Identifier]
     found = list(names(sheet, blocks, headings, sender, taken))
     seller = _best(found, "seller", domains, None, sheet)
     buyer = _best(found, "buyer", domains, seller, sheet)
-    seller_vat, buyer_vat = _vat_owners(vats, headings, sheet, seller, buyer)
+    seller_vat, buyer_vat = _vat_owners(
+        vats, headings, sheet, seller, buyer, {a.value[:2] for a in accounts}
+    )
     return Parties(
         seller=seller,
         buyer=buyer,
@@ -170,6 +180,7 @@ def _vat_owners(
     sheet: Sheet,
     seller: Named | None,
     buyer: Named | None,
+    countries: set[str],
 ) -> tuple[Identifier | None, Identifier | None]:
     sellers: list[Identifier] = []
     buyers: list[Identifier] = []
@@ -182,7 +193,9 @@ def _vat_owners(
     if not sellers and unclear:
         labelled = [u for u in unclear if u.labelled] or unclear
         low = [u for u in labelled if u.row.top > 0.85 * sheet.height]
-        for choice in (labelled, low):
+        # The account is the seller's: so is the id of the account's country.
+        home = [u for u in unclear if u.value[:2] in countries]
+        for choice in (labelled, home, low):
             if len({u.value for u in choice}) == 1:
                 sellers = choice
                 break

@@ -352,7 +352,7 @@ def _company_names(
         for first, last in row.phrases():
             text = row.words(first, last)
             found = NAMED.search(text)
-            if not found or len(text) > 160:
+            if not found or len(text) > 400:
                 continue
             name = clean(
                 SPLIT.split(found.group())[0]
