@@ -395,7 +395,8 @@ def _shop(rows: list[_Row], page: PageWords) -> Field | None:
 
 
 def _named(rows: list[_Row]) -> tuple[str, _Row, str] | None:
-    for above, row in pairwise([_Row("", ()), *rows]):
+    # Further down, a legal form is the printer's, the franchise's or the customer's.
+    for above, row in pairwise([_Row("", ()), *rows[:5]]):
         text = _tidy(row.text)
         if _SUFFIX_ALONE.match(text) and above.text:
             whole = _Row(f"{above.text} {row.text}", (*above.words, *row.words))

@@ -6,10 +6,13 @@ import io
 import pickle
 from pathlib import Path
 
+import numpy as np
 import pikepdf
 import pytest
+import zxingcpp
 from PIL import Image
 from reportlab.lib.pdfencrypt import StandardEncryption
+from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
 
 from extractors.reading import ReadOptions, read
@@ -134,6 +137,49 @@ def test_a_mail_body_in_html_is_read(tmp_path: Path) -> None:
     (reading,) = read_bytes(tmp_path, f"<html><body>{rows}</body></html>".encode())
     assert {f.by for f in reading.fields} == {"html"}
     assert header(reading)["gross_total"] == "119.00"
+
+
+def payment_slip(account: str, amount: str) -> bytes:
+    """Return a text PDF with an EPC code for the same invoice."""
+    said = f"BCD\n002\n1\nSCT\n\nRegistered GmbH\n{account}\nEUR{amount}\n\n\nR-77\n"
+    barcode = zxingcpp.create_barcode(said, zxingcpp.BarcodeFormat.QRCode)
+    image = Image.fromarray(np.asarray(zxingcpp.write_barcode_to_image(barcode, scale=4)))
+    target = io.BytesIO()
+    canvas = Canvas(target, pagesize=(595, 842), invariant=True)
+    for number, line in enumerate([*page_lines(), "IBAN DE02 1203 0000 0000 2020 51"]):
+        canvas.drawString(60, 780 - 16 * number, line)
+    canvas.drawImage(ImageReader(image), 60, 100, 110, 110)
+    canvas.save()
+    return target.getvalue()
+
+
+def test_the_payment_code_is_read_beside_the_text(tmp_path: Path) -> None:
+    data = payment_slip("DE02120300000000202051", "119.00")
+    (reading,) = read_bytes(tmp_path, data)
+    said = {f.name: f for f in reading.fields if f.by == "code"}
+    assert said["iban"].value == "DE02120300000000202051"
+    assert said["iban"].proved
+    assert said["amount_due"].value == "119.00"
+    place = said["iban"].place
+    assert place is not None
+    assert place.box is not None
+    left, top, right, bottom = place.box
+    assert 60 <= left < right <= 170
+    assert 842 - 210 <= top < bottom <= 842 - 100
+    assert "fields_disagree" not in codes(reading)
+
+
+@pytest.mark.parametrize(
+    ("account", "amount"),
+    [("DE71110220330123456789", "119.00"), ("DE02120300000000202051", "191.00")],
+)
+def test_a_code_that_asks_for_something_else_holds(
+    tmp_path: Path, account: str, amount: str
+) -> None:
+    (reading,) = read_bytes(tmp_path, payment_slip(account, amount))
+    problem = next(f for f in reading.findings if f.code == "fields_disagree")
+    assert problem.blocks
+    assert problem.where == "payment code"
 
 
 def test_readings_travel_between_processes(tmp_path: Path) -> None:
