@@ -52,7 +52,7 @@ def explained(host: str, doing: str) -> Iterator[None]:
         raise Unavailable(f"{host} answers in a way we do not understand ({error}).") from error
     except (imaplib.IMAP4.abort, OSError, EOFError) as error:
         raise Unavailable(
-            f"{host} went away while {doing} ({error or type(error).__name__})."
+            f"{host} went away while {doing} ({str(error) or type(error).__name__})."
         ) from error
     except imaplib.IMAP4.error as error:
         raise Unavailable(f"{host} refuses {doing} ({error}).") from error

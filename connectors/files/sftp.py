@@ -146,6 +146,9 @@ class _Server:
     def __init__(self, settings: Source.Settings) -> None:
         self._settings = settings
         self._runner = asyncio.Runner()
+        # The library reads ahead in tasks of its own. When the connection ends they all fail;
+        # one failure is raised to us, the others are the same and would only fill the log.
+        self._runner.get_loop().set_exception_handler(lambda _loop, _context: None)
         self._connection: Any = None
         self._client: Any = None
 
@@ -209,11 +212,10 @@ class _Server:
         """Yield a file's bytes. FileNotFoundError when it vanished."""
         with _explained(self._settings.host):
             handle = self._run(self._client.open(f"{self._settings.folder}/{name}", "rb"))
-            try:
-                while piece := self._run(handle.read(_PIECE)):
-                    yield piece
-            finally:
-                self._run(handle.close())
+            while piece := self._run(handle.read(_PIECE)):
+                yield piece
+            # After a failure the connection is given up, and the handle with it.
+            self._run(handle.close())
 
     def _run(self, work: Any) -> Any:
         async def limited() -> Any:
@@ -245,4 +247,4 @@ def _explained(host: str) -> Iterator[None]:
     except (asyncssh.Error, OSError, TimeoutError) as error:
         if isinstance(error, FileNotFoundError):
             raise
-        raise Unavailable(f"{host} went away ({error or type(error).__name__}).") from error
+        raise Unavailable(f"{host} went away ({str(error) or type(error).__name__}).") from error

@@ -132,6 +132,7 @@ def test_a_file_that_grows_is_left_for_the_next_run(tmp_path: Path) -> None:
     assert [d.read() for d in take(source, since)[0]] == [b":20:MORE"]
 
 
+@pytest.mark.slow
 @pytest.mark.servers
 def test_no_file_is_lost_when_connections_break(sshd: Sshd, tmp_path: Path) -> None:
     for old in sshd.root.iterdir():
