@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
@@ -326,7 +326,9 @@ class Mailbox:
         raw: Sequence[bytes] | Iterator[bytes] | None,
     ) -> Message:
         received = facts.get(b"INTERNALDATE")
-        received = received if isinstance(received, datetime) and received.tzinfo else None
+        # In UTC: imapclient's own time zone class cannot be sent to another process.
+        known = isinstance(received, datetime) and received.tzinfo
+        received = received.astimezone(UTC) if known else None
         if raw is None:
             return self._too_large(session, key, uid, int(facts[b"RFC822.SIZE"]), received)
         kept = keep_bytes(self._keep, raw)
