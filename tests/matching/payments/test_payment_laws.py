@@ -168,7 +168,7 @@ def check_room(
         assert low <= left <= high, (one.id, left)
 
 
-LAWS = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+LAWS = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @LAWS
