@@ -37,7 +37,8 @@ class Policy:
     """Everything the office decides about matching and posting purchases.
 
     `vendors` and `categories` override `tolerances`, the vendor first. Amounts
-    are gross in the invoice's currency. `rounding` is the cent allowed in any
+    are gross in the invoice's currency; `unordered_limit` holds for invoices
+    that neither an order nor a contract stands behind. `rounding` is the cent allowed in any
     sum, `vat_rounding` the VAT difference allowed per invoice line (both
     rounding methods of EN 16931 lie within it). Invoices dated on or before
     `closed_until` are flagged, never back-dated. `min_confidence` is the
@@ -55,6 +56,7 @@ class Policy:
     vat_rounding: Decimal = Decimal("0.02")
     approval_limit: Decimal | None = None
     four_eyes_limit: Decimal | None = None
+    unordered_limit: Decimal | None = None
     min_confidence: float = 0.98
     closed_until: date | None = None
     bank_change_cool_off_days: int = 7
@@ -118,7 +120,8 @@ def decide(
         for f in known
         if f.code == "credit_for_held" and not f.blocks
     ]
-    blocking += _limits(invoice, policy)
+    unordered = any(f.code == "without_order" for f in known)
+    blocking += _limits(invoice, policy, unordered)
     if not blocking and match.confidence < policy.min_confidence:
         blocking.append(
             finding(
@@ -133,22 +136,24 @@ def decide(
     return Post(reasons=match.reasons)
 
 
-def _limits(invoice: Invoice, policy: Policy) -> list[Finding]:
+def _limits(invoice: Invoice, policy: Policy, unordered: bool) -> list[Finding]:
     gross = invoice.gross_total
     if gross is None:
         return []
-    amount = abs(gross)
-    for code, limit in (
-        ("needs_second_person", policy.four_eyes_limit),
-        ("needs_approval", policy.approval_limit),
-    ):
-        if limit is not None and amount > limit:
+    limits = [
+        ("needs_second_person", policy.four_eyes_limit, ""),
+        ("needs_approval", policy.approval_limit, ""),
+    ]
+    if unordered:
+        limits.append(("needs_approval", policy.unordered_limit, " and without an order"))
+    for code, limit, condition in limits:
+        if limit is not None and abs(gross) > limit:
             return [
                 finding(
                     code,
                     where=f"invoice {invoice.number}",
-                    expected=f"up to {limit} without it",
-                    actual=amount,
+                    expected=f"up to {limit} without approval{condition}",
+                    actual=abs(gross),
                 )
             ]
     return []

@@ -406,6 +406,9 @@ CATALOGUE: dict[str, Code] = {
         _B,
         "Ask the buyer for the order number.",
     ),
+    "without_order": Code(
+        "Neither an order nor a contract stands behind the invoice", _N, "Nothing to do."
+    ),
     "unordered_line": Code(
         "A line of the invoice was not ordered", _B, "Ask the buyer whether it was wanted."
     ),

@@ -274,4 +274,6 @@ def _without_order(
             )
         )
         reasons = ("no order fits",)
+    else:
+        findings.append(finding("without_order", where=where))
     return Explanation(findings=tuple(findings), reasons=reasons, rejected=assignment.rejected)

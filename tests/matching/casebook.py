@@ -243,7 +243,7 @@ def policy_of(given: dict[str, Any]) -> Policy:
     tolerance_names = set(Tolerances.__dataclass_fields__)
     tolerances = {k: _number(v) for k, v in given.items() if k in tolerance_names}
     rest = {k: v for k, v in given.items() if k not in tolerance_names}
-    for name in ("approval_limit", "four_eyes_limit"):
+    for name in ("approval_limit", "four_eyes_limit", "unordered_limit"):
         if name in rest:
             rest[name] = _number(rest[name])
     for name in ("company_vat_ids", "company_names"):
