@@ -124,6 +124,9 @@ def occurrences(sheet: Sheet, style: Style, taken: frozenset[int]) -> Iterator[O
         for match, concepts in hits:
             if row.index in taken:
                 break
+            # A word inside a sentence heads no column.
+            if len(row.tokens) > 8 and row.joined[match.first]:
+                continue
             x0, x1 = row.tokens[match.first].x0, row.tokens[match.last - 1].x1
             # A label with its own amount beside it does not head a column.
             beside = any(0 <= f.first - match.last <= 2 and f.is_money for f in row.figures)

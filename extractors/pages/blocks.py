@@ -65,6 +65,13 @@ def blocks_of(sheet: Sheet, taken: frozenset[int]) -> list[Block]:
         open_ = still
         for first, last in row.phrases():
             part = Part(row, first, last, row.words(first, last))
+            if not any(map(str.isalnum, part.text)):
+                # A ruled line parts what stands above it from what stands below.
+                x0, x1 = row.tokens[first].x0, row.tokens[last - 1].x1
+                cut = [b for b in open_ if _spans(x0, x1, b.parts[-1])]
+                done += cut
+                open_ = [b for b in open_ if b not in cut]
+                continue
             home, least = None, 4.0
             for block in open_:
                 off = _misfit(block.parts[-1], part)
@@ -76,6 +83,10 @@ def blocks_of(sheet: Sheet, taken: frozenset[int]) -> list[Block]:
             else:
                 home.parts.append(part)
     return done + open_
+
+
+def _spans(x0: float, x1: float, part: Part) -> bool:
+    return x0 < part.row.tokens[part.last - 1].x1 and x1 > part.row.tokens[part.first].x0
 
 
 def _misfit(above: Part, part: Part) -> float:

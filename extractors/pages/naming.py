@@ -69,6 +69,9 @@ def clean(text: str) -> str:
 
 def is_name(text: str) -> bool:
     letters = sum(map(str.isalpha, text))
+    # A character the font does not map stands for one we do not know.
+    if "\ufffd" in text or "■" in text:
+        return False
     key = fold(text)
     if lexicon("kinds").senses(key) or lexicon("labels").senses(key):
         return False

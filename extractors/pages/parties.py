@@ -184,10 +184,15 @@ def _vat_owners(
 ) -> tuple[Identifier | None, Identifier | None]:
     sellers: list[Identifier] = []
     buyers: list[Identifier] = []
+    beside: list[Identifier] = []
     unclear: list[Identifier] = []
     for found in vats:
         owner = _vat_owner(found, headings, sheet, seller, buyer)
-        {"seller": sellers, "buyer": buyers, "": unclear}[owner].append(found)
+        {"seller": sellers, "yours": buyers, "buyer": beside, "": unclear}[owner].append(found)
+    # The seller must print an id: a single one without `your` before it is the seller's.
+    if not sellers and not unclear and len({v.value for v in beside}) == 1 and not buyers:
+        sellers, beside = beside, []
+    buyers += beside
     known = {b.value for b in buyers}
     unclear = [u for u in unclear if u.value not in known]
     if not sellers and unclear:
@@ -214,7 +219,10 @@ def _vat_owner(
     seller: Named | None,
     buyer: Named | None,
 ) -> str:
-    """Say whose a VAT id is: by the words before or above it, its heading, its neighbours."""
+    """Say whose a VAT id is: by the words before or above it, its heading, its neighbours.
+
+    `yours` where the words say so, `buyer` where only the place does.
+    """
     row = found.row
     x0, x1 = row.tokens[found.first].x0, row.tokens[found.last - 1].x1
     words = {t.key for t in row.tokens[max(0, found.first - 6) : found.first]}
@@ -224,7 +232,7 @@ def _vat_owner(
                 if other.tokens[last - 1].x1 > x0 and other.tokens[first].x0 < x1:
                     words |= {t.key for t in other.tokens[first:last]}
     if words & YOURS or any(k.startswith(("customer", "client", "kunden")) for k in words):
-        return "buyer"
+        return "yours"
     start = found.first
     while start and row.joined[start]:
         start -= 1
