@@ -325,10 +325,10 @@ class Mailbox:
         facts: dict[bytes, Any],
         raw: Sequence[bytes] | Iterator[bytes] | None,
     ) -> Message:
-        received = facts.get(b"INTERNALDATE")
+        arrived = facts.get(b"INTERNALDATE")
         # In UTC: imapclient's own time zone class cannot be sent to another process.
-        known = isinstance(received, datetime) and received.tzinfo
-        received = received.astimezone(UTC) if known else None
+        is_known = isinstance(arrived, datetime) and arrived.tzinfo is not None
+        received = arrived.astimezone(UTC) if is_known and arrived is not None else None
         if raw is None:
             return self._too_large(session, key, uid, int(facts[b"RFC822.SIZE"]), received)
         kept = keep_bytes(self._keep, raw)
