@@ -135,7 +135,7 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path, kind: str) -> None:
 
     def write(count: int) -> Path:
         path = tmp_path / f"{kind}-{count}"
-        amounts = [source.randint(100, 99_999) for _ in range(count)]
+        amounts = [source.randint(100, 999) for _ in range(count)]
         if kind == "camt":
             text = camt("".join(entry(f"{a / 100:.2f}") for a in amounts))
         elif kind == "mt940":
