@@ -41,10 +41,8 @@ def codes_in(picture: Picture, left: float = 0.0, top: float = 0.0) -> list[Code
     import zxingcpp
 
     # Codes are black on white: any one channel shows them.
-    found: Sequence[Any] = zxingcpp.read_barcodes(
-        picture.pixels[:, :, 1].copy(),
-        formats=(zxingcpp.BarcodeFormat.QRCode, zxingcpp.BarcodeFormat.Code128),
-    )
+    kinds: Any = (zxingcpp.BarcodeFormat.QRCode, zxingcpp.BarcodeFormat.Code128)
+    found: Sequence[Any] = zxingcpp.read_barcodes(picture.pixels[:, :, 1].copy(), formats=kinds)
     x = picture.width / picture.pixels.shape[1]
     y = picture.height / picture.pixels.shape[0]
     codes = []

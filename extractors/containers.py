@@ -9,13 +9,10 @@ never becomes a path.
 from __future__ import annotations
 
 import email
-import email.errors
-import email.header
 import email.message
 import io
 import lzma
 import re
-import unicodedata
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -23,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from extractors import mime
 from extractors.einvoice import envelope
 from extractors.images import ImageRefused, image_size
 from extractors.outlook import TNEF_MAGIC, OutlookMessage, OutlookRefused, read_msg, read_tnef
@@ -172,7 +170,7 @@ class _Unpacking:
         self._files_left -= 1
         if self._files_left >= 0:
             yield Unpacked(
-                name=clean_name(name), media_type=media_type, content=data, origin=origin
+                name=mime.clean_name(name), media_type=media_type, content=data, origin=origin
             )
         elif not self._exhausted:
             self._exhausted = True
@@ -191,7 +189,7 @@ class _Unpacking:
     def _message(
         self, message: email.message.Message, label: str, depth: int
     ) -> Iterator[Unpacked | Finding]:
-        origin = _joined(label, f'mail "{_decoded(message.get("Subject", ""))}"')
+        origin = _joined(label, f'mail "{mime.decoded(message.get("Subject", ""))}"')
         body = _Body()
         found = False
         for item in self._parts(message, body, origin, depth):
@@ -233,24 +231,24 @@ class _Unpacking:
                 else:
                     yield from self._parts(part, body, origin, depth + 1)
             return
-        data = _payload(message)
-        name = _file_name(message)
+        data = mime.payload(message)
+        name = mime.file_name(message)
         attached = (message.get_content_disposition() or "") == "attachment" or bool(name)
         if declared == "text/html" and not attached:
             if body.html is None:
-                body.html = _utf8(data, _charset(message))
+                body.html = mime.utf8(data, mime.charset(message))
             return
         # A document may hide behind the wrong type; only readable text is the body.
         readable = sniff(data[:HEAD]) in {"text/plain", "application/x-empty", "message/rfc822"}
         if declared in {"text/plain", "text/rfc822-headers"} and readable and not attached:
             if body.text is None:
-                body.text = _utf8(data, _charset(message))
+                body.text = mime.utf8(data, mime.charset(message))
             return
         if declared in {"message/delivery-status", "message/disposition-notification"}:
             yield _left_out(_joined(origin, name or declared), "a delivery report")
             return
         if declared == "text/html" and sniff(data[:HEAD]) == "text/plain":
-            html = _utf8(data, _charset(message))
+            html = mime.utf8(data, mime.charset(message))
             yield from self._file(name, html, "text/html", origin)
             return
         yield from self.open(name, data, origin, depth + 1)
@@ -331,7 +329,7 @@ class _Unpacking:
     def _outlook(
         self, message: OutlookMessage, label: str, depth: int
     ) -> Iterator[Unpacked | Finding]:
-        origin = _joined(label, f'mail "{clean_name(message.subject)}"')
+        origin = _joined(label, f'mail "{mime.clean_name(message.subject)}"')
         found = False
         for enclosure in message.enclosures:
             for item in self.open(enclosure.name, enclosure.data, origin, depth + 1):
@@ -383,65 +381,13 @@ class _Unpacking:
         return b"".join(pieces)
 
 
-def clean_name(name: str) -> str:
-    """Return a name fit to be shown: its last part, without control characters, at most 150."""
-    name = unicodedata.normalize("NFC", name).replace("\\", "/").rsplit("/", 1)[-1]
-    return "".join(c for c in name if c.isprintable()).strip()[:150]
-
-
 def _left_out(where: str, what: str) -> Finding:
     return finding("left_out", where=where, message=f"not read: {what}")
 
 
 def _joined(origin: str, name: str) -> str:
-    shown = clean_name(name)
+    shown = mime.clean_name(name)
     return " > ".join(part for part in (origin, shown) if part)
-
-
-def _decoded(value: object) -> str:
-    """Return a header as readable text, whatever its encoding claims."""
-    try:
-        text = str(email.header.make_header(email.header.decode_header(str(value))))
-    except _NONSENSE:
-        text = str(value)
-    return clean_name(text.encode("utf-8", "replace").decode("utf-8"))
-
-
-#: What the standard library's parser lets escape when headers are nonsense.
-_NONSENSE = (ValueError, LookupError, TypeError, AttributeError, email.errors.MessageError)
-
-
-def _payload(message: email.message.Message) -> bytes:
-    try:
-        payload = message.get_payload(decode=True)
-    except _NONSENSE:
-        # Without the headers that cannot be understood the bytes come as they stand.
-        del message["Content-Type"]
-        del message["Content-Transfer-Encoding"]
-        payload = message.get_payload(decode=True)
-    return payload if isinstance(payload, bytes) else b""
-
-
-def _file_name(message: email.message.Message) -> str:
-    try:
-        return _decoded(message.get_filename() or "")
-    except _NONSENSE:
-        return ""
-
-
-def _charset(message: email.message.Message) -> str | None:
-    try:
-        return message.get_content_charset()
-    except _NONSENSE:
-        return None
-
-
-def _utf8(data: bytes, charset: str | None) -> bytes:
-    """Return text in UTF-8, from the charset the part declares."""
-    try:
-        return data.decode(charset or "utf-8").encode()
-    except (LookupError, ValueError):
-        return data.decode("cp1252", "replace").encode()
 
 
 def _is_ornament(data: bytes) -> bool:

@@ -13,9 +13,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
-from itertools import pairwise
 
 from extractors.pages.dates import Order, dates_in
+from extractors.shops import shop_name
 from extractors.words import Box, PageWords, Word
 from records.documents import Field, Kind, Place, Reading
 from records.findings import finding
@@ -45,9 +45,7 @@ _NOT_TOTAL = re.compile(
     r"|points|summary|service|serv\b|svc|tip\b",
     re.IGNORECASE,
 )
-_ROUNDING = re.compile(
-    r"round(?!e?d? ?d? ?total)|rour ?ding|rundung|arrondi|afronding", re.IGNORECASE
-)
+_ROUNDING = re.compile(r"round(?!e?d? ?d? ?total)|rundung|arrondi|afronding", re.IGNORECASE)
 _CHANGE = re.compile(
     r"change|r[uü]ckgeld|zur[uü]ck|rendu|monnaie|wisselgeld|cambio|vuelto|resto\b|reszta|troco",
     re.IGNORECASE,
@@ -85,31 +83,6 @@ _BENT = 0.5
 _LATEST_BENT_YEAR = 2039
 _NUMBERS = re.compile(
     r"\b(?:tel|fax|phone|t[eé]l|fon|mobile|reg|gst|vat|siret|siren|rcs|iban|no)\b", re.I
-)
-
-_SUFFIX = (
-    r"sdn\.? ?bhd\.?|s/b|bhd\.?|pte\.? ltd\.?|co\.? ltd\.?|ltd\.?|limited|inc\.?|llc|l\.l\.c\.|plc|corp\.?|corporation"
-    r"|gmbh(?: & co\.? (?:kg|ohg))?|ohg|e\.k\.|kg|ag|ug|s\.?a\.?r\.?l\.?|s\.a\.s\.?|sas|eurl|b\.?v\.?|n\.v\.|s\.?r\.?l\.?|s\.?p\.?a\.?"
-    r"|s\.l\.|sp\. z o\.o\.|s\.a\.|lda\.?|oy|ab|a/s|aps|as"
-)
-_TRADE = (
-    r"enterprise|trading|restoran|restaurant|ristorante|caf[eé]|coffee|mart|store|shop|stationery|hardware|books?tores?|bookstore"
-    r"|pharmacy|apotheke|pharmacie|bakery|b[aä]ckerei|boulangerie|supermarket|supermarkt|supermarch[eé]|market|markt|hotel|bar|grill"
-    r"|kitchen|bistro|pizzeria|electrical|motors?|furnishing|perniagaan|syarikat|pasaraya|kedai|gasthaus|tankstelle|station|salon|clinic|house"
-)
-_ENDS_IN_SUFFIX = re.compile(
-    rf"^(?P<name>.*?[\w)\]'&] ?(?:\b|(?<=[)\s.]))(?:{_SUFFIX}))(?=$|[\s(,\d])", re.IGNORECASE
-)
-_SUFFIX_ALONE = re.compile(rf"^(?:co\.?\s*)?(?:\([a-z]+\)\s*)?(?:{_SUFFIX})$", re.IGNORECASE)
-#: Legal forms as OCR bends them: SON BHD, 5DN 8HD, 5/B.
-_BENT_SDN_BHD = re.compile(
-    r"\b(?P<sdn>[S5][DO0]N\.?,?\s?[B8][HM][DO0]\b\.?)|\b[S5]/[B8D](?=\s*\(?\d|\s*$)", re.IGNORECASE
-)
-_IS_TRADE = re.compile(rf"\b(?:{_TRADE})\b", re.IGNORECASE)
-_NOT_NAME = re.compile(
-    r"\b(?:tel|fax|gst|sst|vat|reg|no|lot|jalan|jln|taman|road|street|str|strasse|stra[sß]e|rue|via|avenue|level|floor|block"
-    r"|invoice|receipt|bill|date|cashier|welcome|site|company no|co\.? ?reg|tax|ust|table|order|slip|email|www|branch)\b|\d{5}|@|\.com",
-    re.IGNORECASE,
 )
 
 
@@ -378,61 +351,17 @@ def _days(text: str, order: Order) -> Iterator[tuple[date, str, bool]]:
 
 
 def _shop(rows: list[_Row], page: PageWords) -> Field | None:
-    found = _named(rows[:12])
+    found = shop_name([row.text for row in rows])
     if found is None:
         return None
-    name, row, why = found
-    sure = sum(w.confidence for w in row.words) / len(row.words)
+    words = [word for row in rows[found.first : found.last + 1] for word in row.words]
+    sure = sum(w.confidence for w in words) / len(words)
     return Field(
         name="seller_name",
-        value=name,
-        text=row.text,
+        value=found.name,
+        text=" ".join(word.text for word in words),
         confidence=round(0.85 * sure, 2),
-        place=Place(page=page.number, box=row.box),
+        place=Place(page=page.number, box=_around(words)),
         by=page.by,
-        why=why,
+        why=found.why,
     )
-
-
-def _named(rows: list[_Row]) -> tuple[str, _Row, str] | None:
-    # Further down, a legal form is the printer's, the franchise's or the customer's.
-    for above, row in pairwise([_Row("", ()), *rows[:5]]):
-        text = _tidy(row.text)
-        if _SUFFIX_ALONE.match(text) and above.text:
-            whole = _Row(f"{above.text} {row.text}", (*above.words, *row.words))
-            return f"{_tidy(above.text)} {text}", whole, "a company's legal form, on two rows"
-        match = _ENDS_IN_SUFFIX.match(text)
-        if match:
-            name = re.sub(r"^[^:]{3,20}:\s*", "", match["name"])
-            return name, row, "a company's legal form"
-    likely = [row for row in rows[:7] if _may_be_name(row.text)]
-    for row in likely[:3]:
-        if row.text.upper() == row.text:
-            return _tidy(row.text), row, "the first capitals"
-    for row in likely:
-        if _IS_TRADE.search(row.text):
-            return _tidy(row.text), row, "a line of trade near the top"
-    return (_tidy(likely[0].text), likely[0], "the first line") if likely else None
-
-
-def _may_be_name(text: str) -> bool:
-    letters = sum(c.isalpha() for c in text)
-    return (
-        letters >= 4 and letters > 0.6 * len(text.replace(" ", "")) and not _NOT_NAME.search(text)
-    )
-
-
-def _unbent(match: re.Match[str]) -> str:
-    dots = "." if "." in match[0] else ""
-    return f"SDN{dots} BHD{dots}" if match["sdn"] else "S/B"
-
-
-def _tidy(text: str) -> str:
-    """Set brackets and full stops as print does; drop a registration number in brackets."""
-    text = _BENT_SDN_BHD.sub(_unbent, text)
-    text = re.sub(r"\(\s*[A-Z]{0,3}\d[\d\s\-]{3,}[-\s]*[A-Z]?\s*\)?.*$", "", text)
-    text = re.sub(r"\(\s+", "(", text)
-    text = re.sub(r"\s+\)", ")", text)
-    text = re.sub(r"\)(?=\w)", ") ", text)
-    text = re.sub(r"(?<=[A-Z]{3})\.(?=[A-Z]{3})", ". ", text)
-    return text.strip(" -_*'\"`,;:")
