@@ -70,6 +70,12 @@ def _titles_in(row: Row, usual: float, sheet: Sheet) -> list[Title]:
             score *= 0.5
         if row.labels and rest == 0 and not longer and _has_value_right(row, match.last):
             score *= 0.6
+        # `Order | Delivery note | Date`: headings over values, not titles.
+        if (
+            rest == 0
+            and sum(m.last <= match.first or m.first >= match.last for m in row.labels) > 1
+        ):
+            score *= 0.5
         for sense in match.senses:
             found.append(
                 Title(Kind(sense.concept), score * sense.weight, row, match.first, match.last)
@@ -101,27 +107,57 @@ _RANK = {
 }
 
 
-def classify(sheet: Sheet, found: list[Title]) -> tuple[Kind, float, Title | None]:
-    """Say what the document is, how sure (0 to 1), and by which title."""
+class Classified(NamedTuple):
+    """What a document is, how sure (0 to 1), by which title, and what else it may well be."""
+
+    kind: Kind
+    sure: float
+    title: Title | None
+    rival: Title | None = None
+
+
+#: Kinds that must not be taken for each other: posting one as the other costs money.
+_GROUPS = {
+    Kind.INVOICE: "owed",
+    Kind.SELF_BILLED_INVOICE: "owed",
+    Kind.CORRECTED_INVOICE: "returned",
+    Kind.CREDIT_NOTE: "returned",
+}
+
+
+def classify(sheet: Sheet, found: list[Title]) -> Classified:
+    """Say what the document is; a rival is a title of another sort that stands as firmly."""
     best: dict[Kind, Title] = {}
     for title in found:
-        if title.kind not in best:
-            best[title.kind] = title
+        best.setdefault(title.kind, title)
     if not best:
-        for row in sheet.rows:
-            for token in row.tokens:
-                if any(stem in token.key for stem in _INVOICE_STEMS):
-                    return Kind.INVOICE, 0.6, None
-        return Kind.UNKNOWN, 0.0, None
-    ranked = sorted(
-        best.values(), key=lambda t: -(t.score + (_RANK.get(t.kind, 0.0) if t.score > 0.5 else 0.0))
-    )
+        sure = 0.6 if _mentions_invoice(sheet) else 0.0
+        return Classified(Kind.INVOICE if sure else Kind.UNKNOWN, sure, None)
+    ranked = sorted(best.values(), key=_standing, reverse=True)
     top = ranked[0]
     if top.score < 0.5:
         # No title at all: only a plain mention of an invoice counts for anything.
-        if Kind.INVOICE in best or any(
-            stem in t.key for r in sheet.rows for t in r.tokens for stem in _INVOICE_STEMS
-        ):
-            return Kind.INVOICE, 0.55, best.get(Kind.INVOICE)
-        return Kind.UNKNOWN, 0.3, top
-    return top.kind, min(1.0, 0.4 + top.score / 2), top
+        if Kind.INVOICE in best or _mentions_invoice(sheet):
+            return Classified(Kind.INVOICE, 0.55, best.get(Kind.INVOICE))
+        return Classified(Kind.UNKNOWN, 0.3, top)
+    group = _GROUPS.get(top.kind, "other")
+    rival = next(
+        (
+            t
+            for t in ranked[1:]
+            if _GROUPS.get(t.kind, "other") != group
+            and (t.row is not top.row or t.first >= top.last or t.last <= top.first)
+            and _standing(t) > _standing(top) - 0.12
+        ),
+        None,
+    )
+    return Classified(top.kind, min(1.0, 0.4 + top.score / 2), top, rival)
+
+
+def _standing(title: Title) -> float:
+    return title.score + (_RANK.get(title.kind, 0.0) if title.score > 0.5 else 0.0)
+
+
+def _mentions_invoice(sheet: Sheet) -> bool:
+    keys = (token.key for row in sheet.rows for token in row.tokens)
+    return any(stem in key for key in keys for stem in _INVOICE_STEMS)

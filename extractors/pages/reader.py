@@ -40,13 +40,13 @@ def read_sheet(sheet: Sheet, pages: tuple[int, int] | None) -> Reading:
     """Read one document. Never raises on bad data; what is unsure is a Finding."""
     draft = Draft(sheet)
     found = kinds.titles(sheet)
-    kind, sure, title = kinds.classify(sheet, found)
+    classified = kinds.classify(sheet, found)
     style, table, totals = _amounts(draft)
     vats = list(identifiers.vat_ids(sheet))
     accounts = list(identifiers.ibans(sheet))
     people = parties.find_parties(sheet, table.rows, vats, accounts)
     references = header.references(sheet, table.rows)
-    kind = _kind(draft, kind, sure, title, totals)
+    kind = _kind(draft, classified, totals)
     evidence = add_currency(draft, totals)
     add_references(draft, references, kind)
     add_dates(draft, table.rows, evidence, vats)
@@ -70,7 +70,18 @@ def read_sheet(sheet: Sheet, pages: tuple[int, int] | None) -> Reading:
     )
 
 
-def _kind(draft: Draft, kind: Kind, sure: float, title: kinds.Title | None, totals: Totals) -> Kind:
+def _kind(draft: Draft, classified: kinds.Classified, totals: Totals) -> Kind:
+    kind, sure, title, rival = classified
+    if rival is not None:
+        draft.findings.append(
+            finding(
+                "uncertain_field",
+                where="Kind of document",
+                message="Two titles stand against each other",
+                expected=kind.value.replace("_", " "),
+                actual=rival.kind.value.replace("_", " "),
+            )
+        )
     if kind is Kind.UNKNOWN and "gross_total" in totals.proved:
         draft.findings.append(
             finding(
