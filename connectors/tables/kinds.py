@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from connectors.tables.cells import BadCell, Cell, Cells, Style
@@ -17,7 +18,7 @@ from records.banking import (
     PaymentRunItem,
     PayrollRun,
 )
-from records.findings import Finding, finding
+from records.findings import Finding, Severity, finding
 from records.invoices import Invoice, Line, Party, ReceivedInvoice
 from records.money import Money
 from records.purchasing import (
@@ -75,7 +76,11 @@ def read_rows(
                     continue
             cells.row = row
             try:
-                yield from table.build(cells)
+                for item in table.build(cells):
+                    if isinstance(item, Finding):
+                        yield replace(item, where=f"{name}, row {number}")
+                    else:
+                        yield item
             except BadCell as problem:
                 if any(_filled(c) for c in row):
                     yield _bad_row(name, number, str(problem))
@@ -126,10 +131,28 @@ def _iban(text: str | None) -> str | None:
     return None if text is None else "".join(text.split()).upper()
 
 
+def _remarks(ibans: Iterable[str | None]) -> Iterator[Finding]:
+    """Yield a warning for each IBAN whose check digits are wrong (ISO 7064, MOD 97-10).
+
+    The record is kept: a mistyped account on file makes us hold its invoices.
+    Account numbers that are no IBAN have no check digits of this kind.
+    """
+    for iban in ibans:
+        if iban and _IBAN.fullmatch(iban):
+            digits = "".join(str(int(sign, 36)) for sign in iban[4:] + iban[:4])
+            if int(digits) % 97 != 1:
+                yield finding("bad_checksum", severity=Severity.WARN, actual=iban)
+
+
+_IBAN = re.compile(r"[A-Z]{2}\d\d[A-Z0-9]{10,30}", re.ASCII)
+
+
 def _own_account(cells: Cells) -> Iterator[object]:
+    iban = _iban(cells.needed("iban")) or ""
+    yield from _remarks([iban])
     yield OwnAccount(
         id=cells.needed("account_id"),
-        iban=_iban(cells.needed("iban")) or "",
+        iban=iban,
         bic=cells.text("bic"),
         currency=cells.currency("currency", "EUR"),
         label=cells.text("label") or "",
@@ -137,12 +160,14 @@ def _own_account(cells: Cells) -> Iterator[object]:
 
 
 def _vendor(cells: Cells) -> Iterator[object]:
-    ibans = (cells.text("iban") or "").replace(",", ";").replace("|", ";").split(";")
+    printed = (cells.text("iban") or "").replace(",", ";").replace("|", ";").split(";")
+    ibans = tuple(iban for text in printed if (iban := _iban(text)))
+    yield from _remarks(ibans)
     domains = (cells.text("email_domains") or "").replace(",", " ").replace(";", " ").split()
     yield Vendor(
         id=cells.needed("vendor_id"),
         name=cells.needed("name"),
-        ibans=tuple(iban for text in ibans if (iban := _iban(text))),
+        ibans=ibans,
         bic=cells.text("bic"),
         vat_id=cells.text("vat_id"),
         country=cells.text("country"),
@@ -161,6 +186,7 @@ def _vendor(cells: Cells) -> Iterator[object]:
 
 
 def _customer(cells: Cells) -> Iterator[object]:
+    yield from _remarks([_iban(cells.text("iban"))])
     yield Customer(
         id=cells.needed("customer_id"),
         name=cells.needed("name"),
@@ -409,6 +435,7 @@ def _payroll_run(cells: Cells) -> Iterator[object]:
 
 
 def _contract(cells: Cells) -> Iterator[object]:
+    yield from _remarks([_iban(cells.text("iban"))])
     yield Contract(
         id=cells.needed("item_id"),
         kind=cells.needed("kind"),

@@ -347,6 +347,19 @@ def test_what_stands_twice_is_taken_once_and_said(tmp_path: Path) -> None:
     assert ["1 stands twice" in f.message for f in tables.findings] == [True]
 
 
+def test_wrong_check_digits_are_said_and_the_record_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "vendors.csv").write_text(
+        "vendor_id,name,iban\n1,Right,DE89370400440532013000\n2,Typo,DE98370400440532013000\n"
+        "3,No IBAN,000123456789\n4,Two,DE89370400440532013000; DE00370400440532013000\n"
+    )
+    tables = load_tables(tmp_path)
+    assert [len(v.ibans) for v in tables.vendors] == [1, 1, 1, 2]
+    assert [(f.code, f.where, f.blocks) for f in tables.findings] == [
+        ("bad_checksum", "vendors.csv, row 3", False),
+        ("bad_checksum", "vendors.csv, row 5", False),
+    ]
+
+
 def test_an_order_with_two_vendors_is_a_finding(tmp_path: Path) -> None:
     (tmp_path / "purchase_orders.csv").write_text(
         "po_id,po_line,vendor_id,qty,unit_price,currency\n1,1,A,1,1,EUR\n1,2,B,1,1,EUR\n"
