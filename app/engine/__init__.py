@@ -15,8 +15,8 @@ How a flow ends:
 
 - `Unavailable`: tried again with growing pauses, then set aside; the bot's next
   run takes it up again where it stopped.
-- anything else raised, and work that took its process down with it five times,
-  is a dead letter: a person looks into it and says `replay`.
+- anything else raised, and work whose process died over it again and again, is
+  a dead letter: a person looks into it and says `replay`.
 """
 
 from app.engine.backlog import Backlog, DeadLetter, Run

@@ -22,8 +22,6 @@ SCHEMA = "nightclerk_engine"
 #: waiting under another version is not touched.
 VERSION = "1"
 RUNS, DOCUMENTS = "runs", "documents"
-#: A flow that is recovered more often than this after its process died is given up.
-DEATHS = 5
 
 _FAILED = ["ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
 _UNFINISHED = ["ENQUEUED", "DELAYED", "PENDING"]
@@ -316,14 +314,18 @@ def _dead_letter(row: WorkflowStatus) -> DeadLetter:
         method=method,
         id=item,
         error=_error(row),
-        attempts=row.recovery_attempts or 0,
+        attempts=_starts(row),
         since=since or datetime.fromtimestamp(0, UTC),
     )
 
 
+def _starts(row: WorkflowStatus) -> int:
+    return row.recovery_attempts or 0
+
+
 def _error(row: WorkflowStatus) -> str:
     if row.status == "MAX_RECOVERY_ATTEMPTS_EXCEEDED":
-        return f"Fatal: the process died every time it worked on this, {DEATHS + 1} times"
+        return f"Fatal: the process died every time it worked on this, {_starts(row) - 1} times"
     failure = as_failure(row.error) if row.error else None
     return f"{getattr(failure, 'kind', type(failure).__name__)}: {failure}"
 

@@ -18,7 +18,6 @@ from dbos import DBOSPortableJSONSerializer as JSONSerializer
 from sqlalchemy import make_url
 
 from app.engine.backlog import (
-    DEATHS,
     NAME,
     SCHEMA,
     VERSION,
@@ -63,18 +62,23 @@ class Engine:
         executor_id: str | None = None,
         at_once: int | None = None,
         pauses_seconds: Sequence[float] = (1, 3, 9, 27),
+        deaths: int = 20,
     ) -> None:
         """Prepare; nothing runs before `start`.
 
         `url` is the office's database (default: from its settings); `at_once`
         bounds the documents in work (default: four per processor); an
-        unavailable system is tried again after each of `pauses_seconds`.
+        unavailable system is tried again after each of `pauses_seconds`; a
+        flow whose process died more than `deaths` times is given up. That is
+        many, because a process mostly dies for reasons of its own: what could
+        kill it in a document is kept in isolated processes.
         """
         self._office, self._bots = office, bots
         self._url = url or office.settings.database
         self._name = executor_id or socket.gethostname()
         self._at_once = at_once or 4 * (os.cpu_count() or 2)
         self._pauses = tuple(pauses_seconds)
+        self._deaths = deaths
         self._activity = _Activity()
         self._lock: FileLock | None = None
         self._liveness: Liveness | None = None
@@ -109,8 +113,10 @@ class Engine:
                 self._url, self._name, holders=backlog.holders, take_over=_take_over
             )
             self._name = self._liveness.name
-        DBOS.workflow(name="run", max_recovery_attempts=DEATHS)(self._run_workflow())
-        DBOS.workflow(name="process", max_recovery_attempts=DEATHS)(self._process_workflow())
+        DBOS.workflow(name="run", max_recovery_attempts=self._deaths)(self._run_workflow())
+        DBOS.workflow(name="process", max_recovery_attempts=self._deaths)(
+            self._process_workflow()
+        )
         config: DBOSConfig = {
             "name": NAME,
             "system_database_url": backlog.url,

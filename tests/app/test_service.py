@@ -28,7 +28,7 @@ from app.settings import load
 from app.tables import connect
 from records.failures import KnownFailure, Rejected
 from schedules.schedule import Schedule
-from tests.app.toy_bots import Toy, mark, marks, until
+from tests.app.engine.toy_bots import Toy, mark, marks, until
 
 CONFIG = """\
 database: sqlite:///office.db

@@ -2,63 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 
 import pytest
 
 from app.engine import Backlog
-from tests.app.toy_bots import marks, until
-from tests.servers.postgres import postgres_cluster, postgres_url  # noqa: F401 - fixtures
-
-HERE = Path(__file__).parent
-
-
-class Workers:
-    """Worker processes on one database."""
-
-    def __init__(self, folder: Path, url: str) -> None:
-        self.folder, self.url = folder, url
-        self.processes: list[subprocess.Popen[str]] = []
-
-    def start(self, name: str) -> subprocess.Popen[str]:
-        process = subprocess.Popen(
-            [sys.executable, str(HERE / "engine_worker.py"), str(self.folder), self.url, name],
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        self.processes.append(process)
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-        return process
-
-    def end(self) -> None:
-        for process in self.processes:
-            process.kill()
-            process.wait()
-            if process.stdout:
-                process.stdout.close()
-
-
-@pytest.fixture
-def sqlite_workers(tmp_path: Path) -> Iterator[Workers]:
-    workers = Workers(tmp_path, f"sqlite:///{tmp_path}/office.db")
-    yield workers
-    workers.end()
-
-
-@pytest.fixture
-def postgres_workers(tmp_path: Path, postgres_url: str) -> Iterator[Workers]:  # noqa: F811
-    workers = Workers(tmp_path, postgres_url)
-    yield workers
-    workers.end()
+from tests.app.engine.conftest import Workers
+from tests.app.engine.toy_bots import marks, until
 
 
 def test_work_of_a_killed_process_goes_on_after_a_restart(sqlite_workers: Workers) -> None:
@@ -66,10 +19,11 @@ def test_work_of_a_killed_process_goes_on_after_a_restart(sqlite_workers: Worker
     (folder / "a").write_text("slow")
     backlog = Backlog(sqlite_workers.url)
     first = sqlite_workers.start("w1")
-    backlog.hand_in("toy", "process", ["a", "b"])
+    backlog.hand_in("toy", "process", ["a"])
     until(lambda: marks(folder)["deliver a"] == 1)
     first.kill()
     first.wait()
+    backlog.hand_in("toy", "process", ["b"])
     sqlite_workers.start("w1")
     until(lambda: backlog.unfinished("toy") == 0)
     seen = marks(folder)
@@ -90,14 +44,14 @@ def test_a_document_that_kills_its_process_is_set_aside(sqlite_workers: Workers)
     backlog.hand_in("toy", "process", ["a"])
     deaths = 0
     while backlog.unfinished("toy"):
-        process = sqlite_workers.start("w1")
+        process = sqlite_workers.start("w1", deaths=2)
         until(partial(_over, process, backlog))
         deaths += process.poll() == 9
         process.kill()
         process.wait()
     (letter,) = backlog.dead_letters()
-    assert letter.error.startswith("Fatal: the process died")
-    assert deaths == marks(folder)["deliver a"] == 6
+    assert letter.error == "Fatal: the process died every time it worked on this, 3 times"
+    assert deaths == marks(folder)["deliver a"] == 3
     (folder / "a").unlink()
     backlog.replay("toy", "a")
     sqlite_workers.start("w1")

@@ -1,6 +1,6 @@
 """A worker process for tests: runs the toy bot's engine until it is told to stop.
 
-Usage: python engine_worker.py FOLDER DATABASE_URL NAME
+Usage: python worker_process.py FOLDER DATABASE_URL NAME DEATHS
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ if __name__ == "__main__":
     import threading
 
     from app.engine import Engine
-    from tests.app import toy_bots
+    from tests.app.engine import toy_bots
 
-    folder, url, name = sys.argv[1:]
+    folder, url, name, deaths = sys.argv[1:]
     engine = Engine(
         toy_bots.office(Path(folder)),
         {"toy": toy_bots.Toy()},
@@ -23,6 +23,7 @@ if __name__ == "__main__":
         executor_id=name,
         at_once=4,
         pauses_seconds=(0.1,),
+        deaths=int(deaths),
     )
     told = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: told.set())

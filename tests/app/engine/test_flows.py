@@ -10,8 +10,8 @@ import pytest
 
 from app.engine import Backlog, Bot, Engine
 from records.failures import KnownFailure
-from tests.app import toy_bots
-from tests.app.toy_bots import Confused, Numbers, Totals, Toy, marks, until
+from tests.app.engine import toy_bots
+from tests.app.engine.toy_bots import Confused, Numbers, Totals, Toy, marks, until
 
 SLOT = datetime(2026, 3, 1, 2, 30, tzinfo=UTC)
 
