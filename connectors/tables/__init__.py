@@ -14,7 +14,8 @@ from typing import TypeVar
 
 from connectors.tables.cells import Cell, Style
 from connectors.tables.grids import csv_grid, table_bytes, workbook_grid
-from connectors.tables.kinds import DETAILS, TABLES, Parted, orders_of, read_rows
+from connectors.tables.kinds import DETAILS, TABLES, orders_of
+from connectors.tables.rows import Parted, read_rows
 from records.banking import (
     CardSettlement,
     FxRate,
