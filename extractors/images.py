@@ -10,8 +10,10 @@ from __future__ import annotations
 import ctypes
 import io
 import struct
+import warnings
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -71,13 +73,8 @@ class Picture:
 
 def image_size(data: bytes) -> tuple[int, int]:
     """Return width and height in pixels without decoding; raises ImageRefused."""
-    try:
-        with Image.open(io.BytesIO(data)) as image:
-            return image.size
-    except UnidentifiedImageError:
-        raise ImageRefused("unknown_format", "no reader for this kind of image") from None
-    except _DAMAGE as failure:
-        raise ImageRefused("damaged", f"the image is damaged: {failure}") from None
+    with _opened(data) as image:
+        return image.size
 
 
 def image_pages(data: bytes, *, max_pages: int, max_pixels: int) -> Iterator[Picture]:
@@ -85,14 +82,24 @@ def image_pages(data: bytes, *, max_pages: int, max_pixels: int) -> Iterator[Pic
 
     Raises ImageRefused for damaged files and for more than `max_pixels` a page.
     """
+    with _opened(data) as image:
+        for number in range(min(getattr(image, "n_frames", 1), max_pages)):
+            image.seek(number)
+            if image.width * image.height > max_pixels:
+                size = f"{image.width} x {image.height} pixels"
+                raise ImageRefused("too_large", f"the image has {size}")
+            yield _picture(number + 1, image)
+
+
+@contextmanager
+def _opened(data: bytes) -> Iterator[Image.Image]:
+    """Open an image; whatever goes wrong while it is in use is a refusal."""
     try:
-        with Image.open(io.BytesIO(data)) as image:
-            for number in range(min(getattr(image, "n_frames", 1), max_pages)):
-                image.seek(number)
-                if image.width * image.height > max_pixels:
-                    size = f"{image.width} x {image.height} pixels"
-                    raise ImageRefused("too_large", f"the image has {size}")
-                yield _picture(number + 1, image)
+        with warnings.catch_warnings():
+            # Pillow warns of what it mends by itself.
+            warnings.simplefilter("ignore")
+            with Image.open(io.BytesIO(data)) as image:
+                yield image
     except UnidentifiedImageError:
         raise ImageRefused("unknown_format", "no reader for this kind of image") from None
     except _DAMAGE as failure:

@@ -10,6 +10,8 @@ import numpy as np
 import pikepdf
 import pytest
 import zxingcpp
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from PIL import Image
 from reportlab.lib.pdfencrypt import StandardEncryption
 from reportlab.lib.utils import ImageReader
@@ -185,3 +187,21 @@ def test_a_code_that_asks_for_something_else_holds(
 def test_readings_travel_between_processes(tmp_path: Path) -> None:
     readings = read_bytes(tmp_path, pdf(page_lines()))
     assert pickle.loads(pickle.dumps(readings)) == readings
+
+
+@settings(
+    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(data=st.data(), kind=st.sampled_from(["PNG", "JPEG", "TIFF", "GIF", "BMP", "WEBP"]))
+def test_damaged_pictures_never_raise(tmp_path: Path, data: st.DataObject, kind: str) -> None:
+    target = io.BytesIO()
+    Image.new("RGB", (60, 80), "white").save(target, kind)
+    raw = bytearray(target.getvalue())
+    for _ in range(data.draw(st.integers(1, 5))):
+        at = data.draw(st.integers(0, len(raw) - 1))
+        if data.draw(st.booleans()):
+            raw[at] = data.draw(st.sampled_from([0, 1, 2, 4, 16, 127, 128, 255]))
+        else:
+            del raw[at : at + data.draw(st.integers(1, len(raw)))]
+            raw = raw or bytearray(b"x")
+    assert read_bytes(tmp_path, bytes(raw))
