@@ -31,6 +31,17 @@ def add_totals(draft: Draft, totals: Totals, sign: int, style: Style) -> None:
         if value is None:
             continue
         proved = name in totals.proved and name not in totals.doubtful
+        if name == "amount_due" and name in totals.doubtful:
+            draft.findings.append(
+                finding(
+                    "due_does_not_sum",
+                    message="The amount due as read does not follow from gross total and payments",
+                    expected=plain(totals.value("gross_total") or value),
+                    actual=plain(value),
+                    remedy="Compare with the page and confirm.",
+                )
+            )
+            continue
         confidence = _amount_confidence(name, totals, held)
         if confidence < 0.5:
             continue

@@ -278,13 +278,20 @@ def _pair(
 
 
 def distinct(rows: Iterable[TaxRow]) -> list[TaxRow]:
-    """Drop rows that repeat a rate and tax already seen; keep the one with a base."""
-    best: dict[tuple[Decimal, Decimal | None], TaxRow] = {}
-    for row in rows:
+    """Drop rows that repeat a rate and tax already seen; keep the one with a base.
+
+    Two taxes of one rate and amount (CGST and SGST) differ by their labels.
+    """
+    best: dict[tuple[Decimal, Decimal | None, str], TaxRow] = {}
+    proved: set[tuple[Decimal, Decimal | None]] = set()
+    for row in sorted(rows, key=lambda r: not r.proved):
         key = (row.rate, abs(row.tax.value) if row.tax else None)
-        if key not in best or (row.proved and not best[key].proved):
-            best[key] = row
-    return list(best.values())
+        if row.proved:
+            proved.add(key)
+            best.setdefault((*key, ""), row)
+        elif key not in proved:
+            best.setdefault((*key, row.tax.label if row.tax else ""), row)
+    return sorted(best.values(), key=lambda r: r.row.index)
 
 
 def ranked(

@@ -227,7 +227,7 @@ def figures_in(words: Sequence[Printed], height: float) -> list[Figure]:
         negative = negative or bool(match["open"] == "(" and match["close"] == ")")
         # Thousands set apart by a thin space reach us as words of their own.
         if digits.isdigit() and len(digits) <= 3 and not percent and not match["after"]:
-            while last < count and words[last].x0 - x1 < 0.5 * height:
+            while last < count and words[last].x0 - x1 < 0.62 * height:
                 rest = _THREES.fullmatch(words[last].text)
                 if rest is None or "." in digits or "," in digits:
                     break

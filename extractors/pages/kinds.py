@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from extractors.pages.layout import Row, Sheet
+from extractors.pages.lexicon import Match
 from records.documents import Kind
 
 #: UNTDID 1001 codes of the kinds that have one.
@@ -59,8 +60,11 @@ def _titles_in(row: Row, usual: float, sheet: Sheet) -> list[Title]:
         score = (
             0.25 if not begins else 0.7 if rest == 0 else 0.55 if numbered and rest <= 6 else 0.3
         )
-        if longer:
+        if longer or _refers(row, match):
             score *= 0.45
+        # `01.02.2026  Rechnung 11  119,00`: an entry of a list.
+        if any(d.last <= match.first for d in row.dates) and row.figures:
+            score *= 0.4
         if begins and rest == 0 and token.text.isupper() and len(token.text) > 3:
             score += 0.1
         score += min(max(size - 1.15, 0.0), 1.2) * (0.8 if begins else 0.3)
@@ -81,6 +85,16 @@ def _titles_in(row: Row, usual: float, sheet: Sheet) -> list[Title]:
                 Title(Kind(sense.concept), score * sense.weight, row, match.first, match.last)
             )
     return found
+
+
+def _refers(row: Row, match: Match) -> bool:
+    """Say whether the words name another invoice: `Original invoice`."""
+    return any(
+        m.first <= match.first
+        and m.last >= match.last
+        and any(s.concept == "preceding_invoice_ref" for s in m.senses)
+        for m in row.labels
+    )
 
 
 def _has_value_right(row: Row, last: int) -> bool:

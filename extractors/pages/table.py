@@ -219,6 +219,8 @@ def _amount_role(columns: tuple[Column, ...]) -> str | None:
 
 def _row_kind(row: Row) -> str:
     """Tell items from totals (`stop`), carry-overs and subtotals (`skip`) and discounts."""
+    if not row.figures and _heads_totals(row):
+        return "stop"
     for match in row.labels:
         concepts = {s.concept for s in match.senses if s.weight >= 0.7}
         hit = concepts & _TOTAL_LIKE
@@ -244,6 +246,14 @@ def _row_kind(row: Row) -> str:
             continue
         return "stop"
     return "body"
+
+
+def _heads_totals(row: Row) -> bool:
+    """Say whether a row without figures heads the totals: `Net | Rate | Tax | Total`."""
+    starts = [m for m in row.labels if m.first == 0 or not row.joined[m.first]]
+    concepts = {s.concept for m in starts for s in m.senses if s.weight >= 0.7}
+    wide = sum(bool(_TOTALS & {s.concept for s in m.senses}) for m in starts)
+    return wide >= 2 and bool(concepts & {"net_total", "tax_total"})
 
 
 def _is_amount(figure: Figure, cells: dict[str, Cell]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import product
 from typing import NamedTuple
 
 from extractors.pages.amounts import (
@@ -91,68 +92,69 @@ def _triple(found: list[Occurrence], taxes: list[TaxRow], sums: Sums) -> Totals:
     amounts = {item.value: item for item in found if item.figure.is_money}
     named = {o.value for o in found if o.figure.is_money and o.concepts.get("gross_total", 0) > 0.9}
     best = Totals()
-    for gross_score, g in gross:
-        for net_score, n in net:
-            difference = g.value - n.value
-            if g.value == 0 or n.value == 0 or (difference and (difference > 0) != (g.value > 0)):
-                continue
-            score, why, chosen = 0.0, "", None
-            t = by_value.get(difference) or by_value.get(-difference)
-            if t is not None and difference != 0:
-                chosen, score = t[1], 1.4 + t[0]
-                why = "net and tax add up to gross"
-            elif difference == 0:
-                if t is not None:
-                    chosen, score = t[1], 1.2 + t[0]
-                    why = "net equals gross and the tax is printed as zero"
-                else:
-                    continue
-            elif len(taxes) > 1 and abs(abs(difference) - every) <= CENT:
-                score, why = 1.5, "the tax rows explain the difference of net and gross"
-            elif difference in amounts and len(amounts) < 40:
-                rate = difference / n.value * 100
-                if not any(abs(rate - r) < Decimal("0.15") for r in RATES if r):
-                    continue
-                chosen, score, why = amounts[difference], 1.0, "net and tax add up to gross"
-            elif parts and abs(abs(difference) - parts) <= CENT:
-                score, why = 1.2, "the tax rows explain the difference of net and gross"
+    shifts = [Decimal(0)]
+    shifts += [o.value for _, o in ranked(found, {"rounding_amount": 1.0}) if 0 < abs(o.value) < 1]
+    for (gross_score, g), (net_score, n), shift in product(gross, net, shifts):
+        difference = g.value - shift - n.value
+        if g.value == 0 or n.value == 0 or (difference and (difference > 0) != (g.value > 0)):
+            continue
+        score, why, chosen = 0.0, "", None
+        t = by_value.get(difference) or by_value.get(-difference)
+        if t is not None and difference != 0:
+            chosen, score = t[1], 1.4 + t[0]
+            why = "net and tax add up to gross"
+        elif difference == 0:
+            if t is not None:
+                chosen, score = t[1], 1.2 + t[0]
+                why = "net equals gross and the tax is printed as zero"
             else:
                 continue
-            confirmations = 0
-            if parts and abs(parts - abs(difference)) <= CENT:
-                score += 0.8
-                confirmations += 1
-                if abs(bases - abs(n.value)) <= CENT:
-                    score += 0.4
-            elif (
-                difference
-                and n.value
-                and any(
-                    abs(abs(n.value) * t2.rate / 100 - abs(difference)) <= Decimal("0.02")
-                    for t2 in taxes
-                    if t2.rate
-                )
-            ):
-                score += 0.6
-                confirmations += 1
-            if sums.lines and (sums.has(n.value) or sums.has(g.value)):
-                score += 0.7
-                confirmations += 1
-            score += gross_score + net_score
-            # Another amount is called gross and this one is not: it may be a sum on the way.
-            if named and g.value not in named:
-                score -= 1.2
-            if score > best.score:
-                best = Totals(score=score)
-                best.chosen = {"net_total": n, "gross_total": g}
-                if chosen is not None:
-                    best.chosen["tax_total"] = chosen
-                else:
-                    best.derived["tax_total"] = difference
-                best.proved = {"net_total", "tax_total", "gross_total"}
-                best.why = dict.fromkeys(best.proved, why)
-                if (confirmations == 0 and score < 3.2) or (named and g.value not in named):
-                    best.doubtful = {"gross_total"}
+        elif len(taxes) > 1 and abs(abs(difference) - every) <= CENT:
+            score, why = 1.5, "the tax rows explain the difference of net and gross"
+        elif difference in amounts and len(amounts) < 40:
+            rate = difference / n.value * 100
+            if not any(abs(rate - r) < Decimal("0.15") for r in RATES if r):
+                continue
+            chosen, score, why = amounts[difference], 1.0, "net and tax add up to gross"
+        elif parts and abs(abs(difference) - parts) <= CENT:
+            score, why = 1.2, "the tax rows explain the difference of net and gross"
+        else:
+            continue
+        confirmations = 0
+        if parts and abs(parts - abs(difference)) <= CENT:
+            score += 0.8
+            confirmations += 1
+            if abs(bases - abs(n.value)) <= CENT:
+                score += 0.4
+        elif (
+            difference
+            and n.value
+            and any(
+                abs(abs(n.value) * t2.rate / 100 - abs(difference)) <= Decimal("0.02")
+                for t2 in taxes
+                if t2.rate
+            )
+        ):
+            score += 0.6
+            confirmations += 1
+        if sums.lines and (sums.has(n.value) or sums.has(g.value)):
+            score += 0.7
+            confirmations += 1
+        score += gross_score + net_score - (0.1 if shift else 0)
+        # Another amount is called gross and this one is not: it may be a sum on the way.
+        if named and g.value not in named:
+            score -= 1.2
+        if score > best.score:
+            best = Totals(score=score)
+            best.chosen = {"net_total": n, "gross_total": g}
+            if chosen is not None:
+                best.chosen["tax_total"] = chosen
+            else:
+                best.derived["tax_total"] = difference
+            best.proved = {"net_total", "tax_total", "gross_total"}
+            best.why = dict.fromkeys(best.proved, why)
+            if (confirmations == 0 and score < 3.2) or (named and g.value not in named):
+                best.doubtful = {"gross_total"}
     if best.chosen:
         _due_instead_of_gross(best, found)
         return best
