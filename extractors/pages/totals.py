@@ -147,7 +147,7 @@ def _triple(found: list[Occurrence], taxes: list[TaxRow], sums: Sums) -> Totals:
         if score > best.score:
             best = Totals(score=score)
             best.chosen = {"net_total": n, "gross_total": g}
-            if chosen is not None:
+            if chosen is not None and chosen.value == difference:
                 best.chosen["tax_total"] = chosen
             else:
                 best.derived["tax_total"] = difference
@@ -243,6 +243,17 @@ def _settle_payment(totals: Totals, found: list[Occurrence]) -> None:
         for shift, r in shifts:
             if abs(gross + shift) == abs(d.value):
                 _prove(totals, "follows from the gross total", amount_due=d, rounding_amount=r)
+                return
+    for score, d in due:
+        # What is missing between gross and due is printed somewhere: that was paid.
+        gone = abs(gross) - abs(d.value)
+        if score < 0.8 or gone <= 0 or not d.value:
+            continue
+        for p in found:
+            known = {o.value for o in totals.chosen.values()}
+            if p.figure.is_money and abs(p.value) == gone and p.value not in known:
+                why = "the amount due and this payment add up to the gross total"
+                _prove(totals, why, amount_due=d, prepaid_total=p)
                 return
     explained = {totals.value(n) for n in ("net_total", "tax_total", "gross_total", "lines_total")}
     strong = [d for score, d in due if score >= 0.8 and d.value not in explained]
