@@ -77,6 +77,8 @@ def _fields(values: dict[str, str], code: Code) -> Iterator[Field]:
             name=name,
             value=value,
             text=value,
+            # The payee's name in a code is often short; the page knows better.
+            confidence=0.5 if name in {"seller_name", "buyer_name"} else 0.95,
             proved=proved or (name == "payment_reference" and is_structured(value)),
             place=code.place,
             by="code",

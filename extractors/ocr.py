@@ -55,9 +55,17 @@ def engine(name: str) -> Engine:
     try:
         return _Tesseract() if name == "tesseract" else _Rapid()
     except ImportError as failure:
-        raise EngineMissing(
-            f"reading scans needs the extra: pip install 'nightclerk[ocr]' ({failure.name})"
-        ) from None
+        raise EngineMissing(_remedy(failure)) from None
+
+
+def _remedy(failure: ImportError) -> str:
+    if "libGL" in str(failure) or "libgthread" in str(failure):
+        # rapidocr asks for the OpenCV that draws windows; a server has none to draw in.
+        return (
+            "OpenCV needs a display library that is not here. Run: pip uninstall -y opencv-python "
+            "&& pip install --force-reinstall --no-deps opencv-python-headless"
+        )
+    return f"reading scans needs the extra: pip install 'nightclerk[ocr]' ({failure})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +79,22 @@ def test_nothing_to_read(read) -> None:
     assert read(blank).words == ()
     dot = Picture(1, np.zeros((1, 1, 3), np.uint8), 1, 1)
     assert read(dot).words == ()
+
+
+@pytest.mark.parametrize(
+    ("module", "said"),
+    [("rapidocr", "nightclerk"), ("onnxruntime", "nightclerk")],
+)
+def test_a_missing_extra_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, module: str, said: str
+) -> None:
+    for name in [n for n in sys.modules if n.split(".")[0] == "rapidocr"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, module, None)
+    engine.cache_clear()
+    with pytest.raises(EngineMissing, match=said):
+        engine("rapidocr")
+    engine.cache_clear()
 
 
 def test_a_missing_engine_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
