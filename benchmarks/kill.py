@@ -14,8 +14,10 @@ on took more than ten seconds.
 from __future__ import annotations
 
 import argparse
+import ctypes
 import os
 import random
+import shutil
 import signal
 import statistics
 import subprocess
@@ -25,6 +27,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from select import select as select_ready
 
 from sqlalchemy import create_engine, func, select
 
@@ -140,30 +143,58 @@ def _idle(shift: Shift) -> bool:
     return not shift.backlog.unfinished("invoices")
 
 
-def kill_while_saving(shift: Shift, kills: int, dice: random.Random) -> list[float]:
-    """Kill while the new workbook is being written; return how long it took to go on."""
-    out, recovered = shift.office.folder / "out", []
+def kill_while_saving(shift: Shift, kills: int, dice: random.Random) -> tuple[list[float], int]:
+    """Kill while the new workbook is being written.
+
+    Returns how long it took each time to go on, and how often the kill came
+    before the new workbook had taken the old one's place.
+    """
+    out, recovered, hits = shift.office.folder / "out", [], 0
+    out.mkdir(exist_ok=True)
     for _ in range(kills):
         before = shift.delivered()
-        shift.office.send_mail(3)
-        shift.run("invoices")
-        until(lambda: _saving(out), 60, pause=0.001)
-        time.sleep(dice.uniform(0.0, 0.02))
+        with NewFiles(out) as files:
+            shift.office.send_mail(3)
+            shift.run("invoices")
+            files.wait_for(".nightclerk-", 60)
+        time.sleep(dice.uniform(0.0, 0.01))
         (name,) = shift.workers
         shift.kill(name)
         killed = time.monotonic()
+        for left in out.glob(".nightclerk-*"):
+            hits += 1
+            shutil.rmtree(left)
         shift.start(name)
         ended = until(lambda b=before: shift.delivered() > b, 60)  # type: ignore[misc]
         recovered.append(time.monotonic() - killed if ended else 60.0)
-        for left in out.glob(".nightclerk-*"):
-            for file in left.iterdir():
-                file.unlink()
-            left.rmdir()
-    return recovered
+    return recovered, hits
 
 
-def _saving(out: Path) -> bool:
-    return out.exists() and any(entry.name.startswith(".nightclerk-") for entry in os.scandir(out))
+class NewFiles:
+    """Hears of every file made in or moved into a folder at once (inotify)."""
+
+    _CREATED, _MOVED_IN = 0x100, 0x80
+
+    def __init__(self, folder: Path) -> None:
+        """Listen from now on."""
+        libc = ctypes.CDLL(None, use_errno=True)
+        self._handle = libc.inotify_init1(os.O_NONBLOCK)
+        libc.inotify_add_watch(self._handle, os.fsencode(folder), self._CREATED | self._MOVED_IN)
+
+    def __enter__(self) -> NewFiles:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        os.close(self._handle)
+
+    def wait_for(self, text: str, seconds: float) -> None:
+        """Return as soon as there is a file with `text` in its name, or the time is over."""
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0:
+            if select_ready([self._handle], [], [], left)[0]:
+                events = os.read(self._handle, 1 << 16)
+                if text.encode() in events:
+                    return
 
 
 def kill_after_sending(folder: Path, kills: int) -> dict[str, object]:
@@ -172,8 +203,10 @@ def kill_after_sending(folder: Path, kills: int) -> dict[str, object]:
     for number in range(kills):
         shift = Shift(SmallOffice(folder / str(number), 1), 1)
         mail = shift.office.folder / "out" / "mail"
-        shift.run("report")
-        until(lambda m=mail: m.exists() and any(m.glob("*.eml")), 60, pause=0.001)  # type: ignore[misc]
+        mail.mkdir(parents=True)
+        with NewFiles(mail) as files:
+            shift.run("report")
+            files.wait_for(".eml", 60)
         (name,) = shift.workers
         shift.kill(name)
         hits += not shift.delivered("report")
@@ -224,8 +257,9 @@ def main() -> int:
             shift = Shift(office, 2 if given.postgres else 1)
             shift.run("records")
             until(lambda: not shift.backlog.unfinished("records"), 60)
+            hits = 0
             if given.when == "save":
-                took = kill_while_saving(shift, kills, dice)
+                took, hits = kill_while_saving(shift, kills, dice)
             else:
                 took = kill_at_random(shift, kills, dice, peers=given.postgres)
             set_aside = shift.dead_letters()
@@ -234,6 +268,7 @@ def main() -> int:
             shift.end()
         figures = {
             "kills": kills,
+            **({"in the middle of saving": hits} if given.when == "save" else {}),
             "invoices": tally.sent,
             "missing": tally.missing,
             "doubled": tally.doubled,

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -32,8 +33,10 @@ class Cluster:
             free.bind(("127.0.0.1", 0))
             self.port: int = free.getsockname()[1]
         self._run("initdb", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "-N")
-        settings = f"-p {self.port} -h 127.0.0.1 -k {folder} -c fsync=off -c max_connections=200"
-        self._run("pg_ctl", "-w", "-l", str(folder / "log"), "-o", settings, "start")
+        self._settings = (
+            f"-p {self.port} -h 127.0.0.1 -k {folder} -c fsync=off -c max_connections=200"
+        )
+        self.start()
 
     def _run(self, program: str, *arguments: str) -> None:
         command = [str(self._binaries / program), "-D", str(self._data), *arguments]
@@ -42,6 +45,11 @@ class Cluster:
         )
         if done.returncode:
             pytest.fail(f"{program}: {done.stdout.decode(errors='replace')}")
+
+    def start(self) -> None:
+        """Start the server, again after a stop."""
+        log = str(self._data.with_name("log"))
+        self._run("pg_ctl", "-w", "-l", log, "-o", self._settings, "start")
 
     def new_database(self) -> str:
         """Create an empty database and return its URL."""
@@ -74,9 +82,9 @@ def find_binaries() -> Path | None:
     return next((p for p in reversed(places) if (p / "postgres").exists()), None)
 
 
-@pytest.fixture(scope="session")
-def postgres_cluster() -> Iterator[Cluster]:
-    """Return one server for the whole session."""
+@contextmanager
+def running_cluster() -> Iterator[Cluster]:
+    """Start a server of its own; skip where there is none."""
     binaries = find_binaries()
     if binaries is None:
         pytest.skip("no PostgreSQL server on this machine (Debian: apt install postgresql)")
@@ -86,6 +94,13 @@ def postgres_cluster() -> Iterator[Cluster]:
             yield cluster
         finally:
             cluster.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres_cluster() -> Iterator[Cluster]:
+    """Return one server for the whole session."""
+    with running_cluster() as cluster:
+        yield cluster
 
 
 @pytest.fixture

@@ -6,12 +6,14 @@ import signal
 import subprocess
 import time
 from functools import partial
+from pathlib import Path
 
 import pytest
 
 from app.engine import Backlog
 from tests.app.engine.conftest import Workers
 from tests.app.engine.toy_bots import marks, until
+from tests.servers.postgres import running_cluster
 
 
 def test_work_of_a_killed_process_goes_on_after_a_restart(sqlite_workers: Workers) -> None:
@@ -126,3 +128,21 @@ def test_a_clean_stop_hands_the_rest_to_the_others(postgres_workers: Workers) ->
     seen = marks(folder)
     assert [seen[f"delivered d{n} text of d{n}"] for n in range(30)] == [1] * 30
     backlog.close()
+
+
+@pytest.mark.servers
+def test_a_database_that_was_away_is_taken_up_again(tmp_path: Path) -> None:
+    with running_cluster() as cluster:
+        workers = Workers(tmp_path, cluster.new_database())
+        worker = workers.start("w1")
+        backlog = Backlog(workers.url)
+        backlog.hand_in("toy", "process", ["a"])
+        until(lambda: marks(tmp_path)["delivered a text of a"] == 1)
+        cluster.stop()
+        cluster.start()
+        backlog.hand_in("toy", "process", ["b"])
+        until(lambda: marks(tmp_path)["delivered b text of b"] >= 1)
+        assert worker.poll() is None
+        until(lambda: backlog.holders() == set())
+        backlog.close()
+        workers.end()
