@@ -103,11 +103,23 @@ def ibans(sheet: Sheet) -> Iterator[Identifier]:
                 m.last <= at and at - m.last <= 2 and any(s.concept == "iban" for s in m.senses)
                 for m in row.labels
             )
+            labelled = labelled or (at == 0 and _ends_with_label(sheet, row))
             if len(whole) == length:
                 yield Identifier(row, at, last, whole, iban_is_sound(whole), labelled)
                 at = last
             else:
                 at += 1
+
+
+def _ends_with_label(sheet: Sheet, row: Row) -> bool:
+    """Say whether the row above ends with the word IBAN: in running text the line may break there."""
+    if row.index == 0:
+        return False
+    above = sheet.rows[row.index - 1]
+    return any(
+        m.last == len(above.tokens) and any(s.concept == "iban" for s in m.senses)
+        for m in above.labels
+    )
 
 
 def iban_is_sound(value: str) -> bool:

@@ -265,7 +265,34 @@ def test_doubtful_words_make_doubtful_fields() -> None:
 
 _TEXT = st.one_of(
     st.sampled_from(
-        ["Rechnung", "Invoice", "Total", "Summe", "netto", "MwSt.", "19", "%", "1.234,56", "12.00", "€", "EUR", "Pos", "Menge", "Preis", "Betrag", "03/04/2026", "31.12.2026", "IBAN", "DE89370400440532013000", ":", "#", "-", "Übertrag", "Seite", "1"]
+        [
+            "Rechnung",
+            "Invoice",
+            "Total",
+            "Summe",
+            "netto",
+            "MwSt.",
+            "19",
+            "%",
+            "1.234,56",
+            "12.00",
+            "€",
+            "EUR",
+            "Pos",
+            "Menge",
+            "Preis",
+            "Betrag",
+            "03/04/2026",
+            "31.12.2026",
+            "IBAN",
+            "DE89370400440532013000",
+            ":",
+            "#",
+            "-",
+            "Übertrag",
+            "Seite",
+            "1",
+        ]
     ),
     st.text(min_size=1, max_size=12),
 )
