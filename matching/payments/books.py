@@ -27,6 +27,9 @@ class Books:
     contracts may come as their own records; an OpenItem of kind payroll,
     contract or card_settlement is taken as the same thing by its id.
 
+    `known_payers` are (account, party id) pairs of customers whose payments came
+    from accounts that are not on file, as earlier nights proved by reference.
+
     `forbidden` holds (transaction id, item id) pairs that a person has undone:
     they never come back.
     """
@@ -41,6 +44,7 @@ class Books:
     payroll_runs: tuple[PayrollRun, ...] = ()
     contracts: tuple[Contract, ...] = ()
     fx_rates: tuple[FxRate, ...] = ()
+    known_payers: tuple[tuple[str, str], ...] = ()
     forbidden: frozenset[tuple[str, str]] = frozenset()
 
 

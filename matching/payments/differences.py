@@ -44,6 +44,9 @@ def differing(state: State, line: Line) -> Proposal | None:
                 rivals.append(Rival((item.index,), "has this very amount, but is not named"))
             elif near(item.number, texts) >= 2:
                 rivals.append(Rival((item.index,), "is nearly named as well"))
+    other = state.suggested.get(line.index)
+    if other is not None and other.rule.startswith("listed"):
+        rivals.insert(0, Rival(tuple(p.item for p in other.parts), "these add up exactly"))
     if rivals:
         proposal.doubt += 0.05
         proposal.rivals = rivals[:4]

@@ -179,6 +179,10 @@ class Ledger:
             self._seen[marks] = party
         return party
 
+    def customer(self, party_id: str) -> int | None:
+        """Return the party of a customer id, if the books know it."""
+        return self._parties.get((RECEIVABLE, "id:" + party_id))
+
     # -- items
 
     def _add(self, record: OpenItem, named: set[tuple[str, int]]) -> None:

@@ -39,6 +39,11 @@ class State:
         #: per item: (line, cash, take)
         self.payments: dict[int, list[tuple[int, int, int]]] = {}
         self.own_ibans = {compact(a.iban): a for a in books.own_accounts if a.iban}
+        self._given: dict[str, dict[int, int]] = {}
+        for iban, party_id in books.known_payers:
+            party = self.ledger.customer(party_id)
+            if party is not None:
+                self._given.setdefault(compact(iban), {})[party] = 1
         self._parties: dict[tuple[str, str], dict[int, int]] = {}
         self._candidates: dict[tuple[str, str], dict[int, int]] = {}
         self.learned: dict[str, dict[int, int]] = {}
@@ -147,7 +152,7 @@ class State:
 
     def learn_all(self) -> None:
         """Learn accounts and payment habits from everything decided so far."""
-        self.learned.clear()
+        self.learned = {iban: dict(parties) for iban, parties in self._given.items()}
         self._candidates.clear()
         self.ledger.forget_settled()
         items = self.ledger.items

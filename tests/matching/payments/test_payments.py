@@ -117,3 +117,13 @@ def test_amounts_that_are_no_money_are_left_to_a_person() -> None:
         ("B1", Decision.NONE, ()),
         ("B2", Decision.NONE, ()),
     ]
+
+
+def test_an_account_proved_earlier_tells_the_payer() -> None:
+    payer = item("AR1", "119.00", party=HOFER, number="RG-2026-0815")
+    given = [line("B1", "119.00", "Danke", name="H. Treuhand", iban="DE75512108001245126199")]
+    before = books([payer])
+    after = replace(before, known_payers=(("DE75 5121 0800 1245 1261 99", f"C-{HOFER}"),))
+    policy = PaymentPolicy()
+    assert reconcile(given, before, policy)[0].decision is Decision.NONE
+    assert reconcile(given, after, policy)[0].decision is Decision.POST
