@@ -7,7 +7,6 @@ as printed: in a credit note (381) they are positive.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from datetime import date, timedelta
 from decimal import Decimal
@@ -252,14 +251,17 @@ def _dates(
 
 
 def _repeated_lines(invoice: Invoice, where: str) -> Iterable[Finding]:
-    seen = Counter(_line_key(line) for line in invoice.lines)
-    for key, times in seen.items():
-        if times > 1 and key is not None:
-            numbers = [str(x.number) for x in invoice.lines if _line_key(x) == key]
+    numbers: dict[tuple[object, ...], list[str]] = {}
+    for line in invoice.lines:
+        key = _line_key(line)
+        if key is not None:
+            numbers.setdefault(key, []).append(str(line.number))
+    for same in numbers.values():
+        if len(same) > 1:
             yield finding(
                 "duplicate_line",
-                where=f"{where}, lines {', '.join(numbers)}",
-                actual=f"{times} times the same",
+                where=f"{where}, lines {', '.join(same)}",
+                actual=f"{len(same)} times the same",
             )
 
 

@@ -69,6 +69,8 @@ _SUFFIXES = tuple(
 )
 #: Short marks of a copy: "-K", "/1", "A" behind a digit, again and again.
 _SHORT_SUFFIX = re.compile(r"(?:(?<=\d) ?a+|(?<=[\da]) (?:k|d|1|2x))$")
+#: How much of a text is compared; hostile documents carry megabytes.
+_LONGEST = 300
 #: Shorter numbers are too common to tell invoices of different vendors apart.
 _TELLING = 5
 
@@ -82,7 +84,7 @@ def number_forms(number: str) -> tuple[str, ...]:
     that lead each part, the first only those of the whole. Not a name of the
     invoice: different numbers may share a form.
     """
-    text = _without_suffix(fold(number.strip()))
+    text = _without_suffix(fold(number.strip()[:_LONGEST]))
     parts = _without_prefix(text.split(), _PREFIX)
     parts = _without_prefix([part.translate(_OCR) for part in parts], _MISREAD_PREFIX)
     whole = "".join(parts).lstrip("0") or "0"
@@ -264,7 +266,7 @@ def signed_gross(invoice: Invoice) -> Decimal:
 def lines_mark(invoice: Invoice) -> str:
     """Return what the lines of two prints of one invoice share: texts, quantities, amounts."""
     return "|".join(
-        f"{fold(x.description or x.article_number or '')}~{x.quantity}~{x.net_amount}"
+        f"{fold((x.description or x.article_number or '')[:_LONGEST])}~{x.quantity}~{x.net_amount}"
         for x in invoice.lines
     )
 

@@ -44,6 +44,8 @@ ALLOWANCE_WORDS = word_set(
     """
 )
 
+#: How many characters of a description are compared.
+LONGEST_TEXT = 300
 #: Identity below this many points is no identity.
 TELLING = 20
 
@@ -107,7 +109,8 @@ def goods_of(line: Line) -> Goods:
             difference = abs(line.net_amount - amount)
             if difference > _CENT and difference > _CENT + rounding_slack(line):
                 charged = line.net_amount / line.quantity
-    text = line.description or ""
+    # What names goods stands in front; hostile documents carry megabytes.
+    text = (line.description or "")[:LONGEST_TEXT]
     return Goods(
         line=line,
         articles=articles,

@@ -16,6 +16,10 @@ _TOKEN = re.compile(r"[A-Za-z0-9][A-Za-z0-9/._-]*\d[A-Za-z0-9/._-]*|\d{3,}")
 _DIGITS = re.compile(r"\d+")
 #: Shorter numbers than this are too common to stand for an order by themselves.
 _TELLING = 4
+#: Longer texts are searched no further: the pattern's time grows with the square of the length.
+_LONGEST = 300
+#: More orders than this are on no invoice.
+_MOST = 500
 
 
 class Strength(IntEnum):
@@ -78,7 +82,8 @@ def named_orders(invoice: Invoice, group_id: str, books: PurchaseBooks) -> Refer
 
 def _parts(ref: str, books: PurchaseBooks) -> Iterable[str]:
     """Split a printed reference into numbers, but not one that is an order as it stands."""
-    for listed in _LISTED.split(ref):
+    for piece in _LISTED.split(ref, maxsplit=_MOST):
+        listed = piece[:_LONGEST]
         if not listed.strip():
             continue
         if books.orders_named(squeezed(listed)):
@@ -124,7 +129,7 @@ def _mentioned(invoice: Invoice, group_id: str, books: PurchaseBooks) -> Iterabl
     for text in texts:
         if not text:
             continue
-        for token in _TOKEN.findall(text):
+        for token in _TOKEN.findall(text[:_LONGEST]):
             key = squeezed(token)
             if len(key) < _TELLING:
                 continue
