@@ -157,8 +157,11 @@ _PATH, _IMAGE, _FORM = raw.FPDF_PAGEOBJ_PATH, raw.FPDF_PAGEOBJ_IMAGE, raw.FPDF_P
 _MAX_FORMS = 4
 _MAX_OBJECTS = 6_000
 #: Sides of a printed QR code, and the height of a bar code, in points.
-_SQUARE_POINTS = (35.0, 260.0)
-_BAR_POINTS = (15.0, 90.0)
+_SQUARE_POINTS = (45.0, 260.0)
+_BAR_POINTS = (15.0, 60.0)
+_BAR_WIDTH_POINTS = (180.0, 360.0)
+#: A path that is a whole code has at least this many segments; a frame or a table cell has five.
+_CODE_SEGMENTS = 100
 _MAX_AREAS = 12
 _CODE_DPI = 288
 #: A code drawn as single modules puts at least this many of them in one cell of this size.
@@ -232,8 +235,9 @@ def _has_code_shape(across: float, up: float, kind: int) -> bool:
     low, high = _SQUARE_POINTS
     if low < across < high and 0.85 < across / up < 1.18:
         return True
+    narrow, wide = _BAR_WIDTH_POINTS
     flat, tall = _BAR_POINTS
-    return kind == _IMAGE and flat < up < tall and 2.5 < across / up < 15
+    return kind == _IMAGE and narrow < across < wide and flat < up < tall
 
 
 def _drawn(page: Any) -> Iterator[tuple[int, _Bounds]]:
@@ -248,7 +252,11 @@ def _drawn(page: Any) -> Iterator[tuple[int, _Bounds]]:
     ):
         kind = raw.FPDFPageObj_GetType(item)
         if kind in {_PATH, _IMAGE} and raw.FPDFPageObj_GetBounds(item, *pointers):
-            yield kind, (left.value, bottom.value, right.value, top.value)
+            bounds = (left.value, bottom.value, right.value, top.value)
+            large = bounds[2] - bounds[0] > _SQUARE_POINTS[0]
+            if kind == _PATH and large and raw.FPDFPath_CountSegments(item) < _CODE_SEGMENTS:
+                continue
+            yield kind, bounds
 
 
 def _objects(holder: Any, count: Any, get: Any, depth: int) -> Iterator[Any]:

@@ -141,22 +141,36 @@ def test_a_mail_body_in_html_is_read(tmp_path: Path) -> None:
     assert header(reading)["gross_total"] == "119.00"
 
 
-def payment_slip(account: str, amount: str) -> bytes:
-    """Return a text PDF with an EPC code for the same invoice."""
+def payment_slip(account: str, amount: str, drawn: str = "image") -> bytes:
+    """Return a text PDF with an EPC code for the same invoice: an image, squares, or one path."""
     said = f"BCD\n002\n1\nSCT\n\nRegistered GmbH\n{account}\nEUR{amount}\n\n\nR-77\n"
     barcode = zxingcpp.create_barcode(said, zxingcpp.BarcodeFormat.QRCode)
-    image = Image.fromarray(np.asarray(zxingcpp.write_barcode_to_image(barcode, scale=4)))
+    scale = 4 if drawn == "image" else 1
+    modules = np.asarray(zxingcpp.write_barcode_to_image(barcode, scale=scale))
     target = io.BytesIO()
     canvas = Canvas(target, pagesize=(595, 842), invariant=True)
     for number, line in enumerate([*page_lines(), "IBAN DE02 1203 0000 0000 2020 51"]):
         canvas.drawString(60, 780 - 16 * number, line)
-    canvas.drawImage(ImageReader(image), 60, 100, 110, 110)
+    side = 110 / modules.shape[0]
+    path = canvas.beginPath()
+    for row, column in zip(*np.nonzero(modules < 128), strict=True):
+        corner = 60 + float(column) * side, 210 - float(row + 1) * side
+        if drawn == "squares":
+            canvas.rect(*corner, side, side, stroke=0, fill=1)
+        elif drawn == "path":
+            path.rect(*corner, side, side)
+    if drawn == "path":
+        canvas.drawPath(path, stroke=0, fill=1)
+    elif drawn == "image":
+        image = ImageReader(Image.fromarray(modules))
+        canvas.drawImage(image, 60, 100, 110, 110)
     canvas.save()
     return target.getvalue()
 
 
-def test_the_payment_code_is_read_beside_the_text(tmp_path: Path) -> None:
-    data = payment_slip("DE02120300000000202051", "119.00")
+@pytest.mark.parametrize("drawn", ["image", "squares", "path"])
+def test_the_payment_code_is_read_beside_the_text(tmp_path: Path, drawn: str) -> None:
+    data = payment_slip("DE02120300000000202051", "119.00", drawn)
     (reading,) = read_bytes(tmp_path, data)
     said = {f.name: f for f in reading.fields if f.by == "code"}
     assert said["iban"].value == "DE02120300000000202051"
