@@ -45,6 +45,10 @@ def headings(sheet: Sheet) -> Iterator[Heading]:
 
     while at < count:
         row = sheet.rows[at]
+        if row.joined.count(False) < 2:
+            # One phrase heads no two columns.
+            at += 1
+            continue
         own = heads(at)
         known = [h for h in own if h.senses]
         if len(known) < 2 or sum(h.tokens for h in known) * 2 < len(row.tokens):

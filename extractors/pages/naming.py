@@ -22,6 +22,10 @@ _FORMS = (
 LEGAL = re.compile(rf"(?<![\w.&])(?:{_FORMS})(?![\w])")
 
 
+#: The last words of legal forms, folded: without one of them a row names no company.
+FORM_KEYS = frozenset(
+    ["gmbh", "ggmbh", "mbh", "gesmbh", "ag", "kgaa", "kg", "ohg", "gbr", "ek", "ev", "eg", "ug", "haftungsbeschrankt", "partg", "mbb", "se", "co", "kag", "sarl", "sas", "sasu", "eurl", "snc", "scop", "sci", "sa", "sprl", "srl", "bvba", "ltd", "limited", "dac", "cic", "llc", "inc", "incorporated", "corp", "corporation", "plc", "llp", "lp", "company", "bv", "nv", "vof", "cv", "sl", "slu", "sau", "coop", "sc", "srls", "spa", "lda", "o", "oo", "k", "j", "c", "ska", "psa", "ab", "as", "aps", "oy", "oyj", "kft", "zrt", "sro", "doo", "eood", "ood", "sca", "b", "v", "f", "e", "g", "u", "r", "l", "n", "p", "a", "s", "z", "spj", "spk", "spc"]
+)
 NAMED = re.compile(rf"[^\W_][^|•·●;:]{{1,70}}?[ ,]\s?(?:{_FORMS})(?![\w])")
 
 

@@ -9,6 +9,7 @@ from extractors.pages.blocks import Block, Part, has_postal
 from extractors.pages.layout import Row, Sheet
 from extractors.pages.naming import (
     CONTACT,
+    FORM_KEYS,
     LEGAL,
     NAMED,
     SALUTATION,
@@ -349,6 +350,8 @@ def _company_names(
     for row in sheet.rows:
         if row.index in taken:
             continue
+        if not any(token.key in FORM_KEYS for token in row.tokens):
+            continue
         for first, last in row.phrases():
             text = row.words(first, last)
             found = NAMED.search(text)
@@ -385,7 +388,7 @@ def sender_line(sheet: Sheet, taken: frozenset[int]) -> Part | None:
         if row.page != sheet.numbers[0] or row.top > 0.35 * sheet.height:
             break
         for first, last in row.phrases():
-            if last - first < 4:
+            if last - first < 4 or not any(t.key.isdigit() for t in row.tokens[first:last]):
                 continue
             text = row.words(first, last)
             pieces = [p for p in SPLIT.split(text) if p.strip()]
