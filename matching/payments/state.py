@@ -212,10 +212,10 @@ class State:
         line = self.lines[proposal.line]
         for part in proposal.parts:
             item = items[part.item]
-            if item.unlimited:
-                continue
             if forbidden and (line.id, item.id) in forbidden:
                 return False
+            if item.unlimited:
+                continue
             after = item.left - part.take
             if (item.gross > 0 and not 0 <= after <= item.gross) or (
                 item.gross < 0 and not item.gross <= after <= 0

@@ -61,6 +61,16 @@ def test_undone_matches_never_come_back() -> None:
     assert "AR1" not in [a.item_id for a in again.allocations]
 
 
+@pytest.mark.parametrize("case", CASES, ids=[c["name"].replace(" ", "-") for c in CASES])
+def test_undoing_everything_leaves_nothing_of_it(case: Mapping[str, Any]) -> None:
+    of, given, policy = case_books(case), case_lines(case), PaymentPolicy()
+    made = frozenset(
+        (m.transaction_id, a.item_id) for m in reconcile(given, of, policy) for a in m.allocations
+    )
+    again = reconcile(given, replace(of, forbidden=made), policy)
+    assert not made & {(m.transaction_id, a.item_id) for m in again for a in m.allocations}
+
+
 def test_rivals_are_named() -> None:
     items = [item(f"AR{n}", "250.00", party=HOFER, number=f"RG-26-77{n}0") for n in range(3)]
     (match,) = reconcile([line("B1", "250.00", "Danke", name=HOFER)], books(items), PaymentPolicy())
