@@ -1,6 +1,6 @@
 """How fast and how lean bank lines are matched, and how that grows.
 
-    python -m benchmarks.reconcile WORLD [--steps 4] [--truth]
+    python -m benchmarks.reconcile WORLD [--steps 4] [--truth] [--statements mt940]
 
 WORLD is a folder of tables as `connectors.sources.csv_table` reads them, or one
 that has them under `inputs/`, with the movements in `bank_lines.csv`. The first
@@ -8,7 +8,8 @@ half, quarter and so on of the lines (by booking day) is matched against the
 books of that time, each size in a fresh process; CPU seconds are split into
 reading, preparing (indexes, references, parties), explaining and wording. The
 growth exponent is the slope over all sizes on logarithmic scales: 1 is linear.
-With `--truth` the matches to be posted are compared with `truth/bank.jsonl`.
+With `--statements` the movements are read from the bank files in that folder of
+`statements/` instead, each once by its bank reference. With `--truth` the matches to be posted are compared with `truth/bank.jsonl`.
 """
 
 from __future__ import annotations
@@ -28,10 +29,12 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from connectors.banks import read
 from connectors.sources.csv_table import Source
 from matching.payments import Books, IdentifiedTransaction, PaymentPolicy, explain, worded
 from matching.payments.state import State
 from records.banking import BankTransaction, OpenItem
+from records.documents import Document
 from records.matches import Decision, Match
 from records.money import Money
 
@@ -98,10 +101,24 @@ def read_lines(folder: Path) -> list[IdentifiedTransaction]:
     return sorted(lines, key=lambda line: (line[1].booking_date or date.min, line[0]))
 
 
-def measure(folder: Path, share: float) -> tuple[dict[str, float], list[Match]]:
+def read_statements(folder: Path) -> list[IdentifiedTransaction]:
+    """Read the movements from bank files; files overlap, so each once by its reference."""
+    lines: dict[str, BankTransaction] = {}
+    for path in sorted(folder.iterdir()):
+        document = Document(id=path.name, media_type="", path=path, name=path.name)
+        for record in read(document):
+            if isinstance(record, BankTransaction) and record.bank_reference:
+                lines.setdefault(record.bank_reference, record)
+    return sorted(lines.items(), key=lambda line: (line[1].booking_date or date.min, line[0]))
+
+
+def measure(folder: Path, share: float, statements: str) -> tuple[dict[str, float], list[Match]]:
     """Match the first share of the lines; return figures and matches."""
     began = time.process_time()
-    lines = read_lines(folder)
+    if statements:
+        lines = read_statements(folder / "statements" / statements)
+    else:
+        lines = read_lines(folder)
     lines = lines[: int(len(lines) * share)]
     books = read_books(folder, lines[-1][1].booking_date or date.max)
     clock = [began, time.process_time()]
@@ -165,11 +182,14 @@ def main() -> None:
     parser.add_argument("world", type=Path)
     parser.add_argument("--steps", type=int, default=4, help="how many sizes, each half the next")
     parser.add_argument("--truth", action="store_true", help="compare with truth/bank.jsonl")
+    parser.add_argument(
+        "--statements", default="", help="camt053, mt940 or csv; default: the table"
+    )
     parser.add_argument("--share", type=float, help=argparse.SUPPRESS)
     given = parser.parse_args()
     folder = given.world / "inputs" if (given.world / "inputs").is_dir() else given.world
     if given.share:
-        figures, matches = measure(folder, given.share)
+        figures, matches = measure(folder, given.share, given.statements)
         if given.truth and given.share == 1:
             print(compare(matches, given.world / "truth" / "bank.jsonl"), file=sys.stderr)
         print(json.dumps(figures))
@@ -179,7 +199,8 @@ def main() -> None:
     points = []
     for step in range(given.steps - 1, -1, -1):
         command = [sys.executable, "-m", "benchmarks.reconcile", str(given.world)]
-        command += ["--share", str(0.5**step), *(["--truth"] if given.truth else [])]
+        command += ["--share", str(0.5**step), "--statements", given.statements]
+        command += ["--truth"] if given.truth else []
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         row = json.loads(done.stdout)
         points.append((row["lines"], row["matching"]))
