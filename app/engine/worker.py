@@ -114,9 +114,7 @@ class Engine:
             )
             self._name = self._liveness.name
         DBOS.workflow(name="run", max_recovery_attempts=self._deaths)(self._run_workflow())
-        DBOS.workflow(name="process", max_recovery_attempts=self._deaths)(
-            self._process_workflow()
-        )
+        DBOS.workflow(name="process", max_recovery_attempts=self._deaths)(self._process_workflow())
         config: DBOSConfig = {
             "name": NAME,
             "system_database_url": backlog.url,
