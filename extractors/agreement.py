@@ -17,6 +17,7 @@ from decimal import Decimal, InvalidOperation
 from stdnum import iban
 
 from extractors.pages.dates import dates_in
+from extractors.pages.figures import currency_codes
 from records.documents import Field
 from records.findings import Finding, finding
 from records.vocabulary import FIELDS
@@ -34,10 +35,11 @@ _AMOUNT = re.compile(
     r"(?<![\d.,])\d{1,3}(?:[ \u00a0\u202f'’.,]\d{3})+(?:[.,]\d{1,4})?(?!\d)|\d+(?:[.,]\d{1,4})?"
 )
 _IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?:[ \u00a0]?[A-Z0-9]{1,4}){3,9}\b")
-_CURRENCIES = {"€": "EUR", "£": "GBP", "zł": "PLN", "EURO": "EUR"}
-_CODE = re.compile(
-    r"\b(?:EUR|USD|GBP|CHF|PLN|DKK|SEK|NOK|CZK|HUF|DEM|JPY|CAD|AUD|RON|BGN|INR|EURO)\b|[€£]|zł"
+_CURRENCY = re.compile(
+    r"(?<![^\W\d_])(?:[A-Z]{3}|[A-Z]{0,3}\$|Euros?|Kč|zł|Ft|kr|lei)(?![^\W\d_])|[€£¥₹₺]"
 )
+#: A number shorter than this stands somewhere on every page; it must stand by itself.
+_SHORT = 6
 
 
 def disagreements(
@@ -69,7 +71,9 @@ def disagreements(
             yield _finding(name, values[name].value, other.text or other.value)
     yield from _accounts(xml, printed, told)
     missing = [name for name in absent if name in _PRINTED and name not in told]
-    if len(missing) + len(told.intersection(_PRINTED)) >= 2:
+    # What is to be paid stands on every invoice, as the total or as the amount due.
+    unpayable = {"gross_total", "amount_due"}.issubset(absent)
+    if unpayable or len(missing) + len(told.intersection(_PRINTED)) >= 2:
         for name in missing:
             yield _finding(name, values[name].value, "not on the page")
 
@@ -134,11 +138,15 @@ class _Page:
             day = date.fromisoformat(field.value)
             return day in self._days or f"{day:%Y%m%d}" in self._text
         if field.name == "currency":
-            found = {_CURRENCIES.get(code, code) for code in _CODE.findall(self._text)}
+            found = {c for sign in _CURRENCY.findall(self._text) for c in currency_codes(sign)}
             return not found or field.value in found
         return self.squeezed_has(field.value)
 
     def squeezed_has(self, value: str) -> bool:
+        """Say whether a code stands on the page, however it is spaced."""
+        if len(_squeezed(value)) < _SHORT:
+            alone = rf"(?<![^\W_]){re.escape(value)}(?![^\W_])"
+            return re.search(alone, self._text, re.IGNORECASE) is not None
         return _squeezed(value) in self._squeezed
 
     def accounts(self) -> set[str]:

@@ -40,6 +40,8 @@ from records.media import HEAD, sniff
 
 #: Page text kept for search, duplicate checks and the layout memory.
 _TEXT_LENGTH = 60_000
+#: PDF's own limit is 14,400 points (200 inches); a larger page is an attack.
+_LONGEST_SIDE_POINTS = 15_000
 #: A page with fewer words than this under a full-page picture is a scan with a stamp on it.
 _STAMP_WORDS = 15
 
@@ -184,6 +186,10 @@ def _see_pdf(data: bytes, span: tuple[int, int] | None, options: ReadOptions) ->
     pictured = 0
     try:
         for words in layer.pages:
+            if max(words.width, words.height) > _LONGEST_SIDE_POINTS:
+                where, size = f"page {words.number}", f"{words.width:.0f} x {words.height:.0f}"
+                seen.findings.append(finding("too_large", where=where, actual=f"{size} points"))
+                continue
             page = pdf[words.number - 1]
             try:
                 stamped = len(words.words) < _STAMP_WORDS and is_pictured(page)

@@ -119,6 +119,8 @@ def test_bytes_that_cannot_be_read(tmp_path: Path, data: bytes, code: str) -> No
 
 
 def test_limits_are_findings(tmp_path: Path) -> None:
+    endless = pdf(page_lines()).replace(b"0 0 595 842", b"0 0 2147483648 842")
+    assert codes(read_bytes(tmp_path, endless)[0]) == ["too_large"]
     small = ReadOptions(ocr="none", max_bytes=100)
     assert codes(read_bytes(tmp_path, pdf(page_lines()), small)[0]) == ["too_large"]
     picture = io.BytesIO()
