@@ -2,6 +2,8 @@
 
 The instructed amount must be the invoice's; where the bank does not print it,
 the amount must lie at the day's mid rate, within the bank's margin and charge.
+`fx_and_charges` is the item's figure less the cash, so that both together close
+the item, though the two figures are in two currencies.
 """
 
 from __future__ import annotations
@@ -104,7 +106,7 @@ def exchange_of(state: State, line: Line, item: Item) -> Proposal | None:
         category="settlement",
         rule="exchange",
         parts=[Part(item.index, line.amount, item.left)],
-        sides=[Side("fx_and_charges", 0, False, item.index)],
+        sides=[Side("fx_and_charges", item.left - line.amount, False, item.index)],
         reasons=(f"{item.id} in {item.currency}", why),
         rank=18,
     )

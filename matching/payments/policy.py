@@ -16,8 +16,9 @@ class PaymentPolicy:
     overpayment of a named invoice. `fx_tolerance_percent` bounds how far the
     bank's rate may lie from the mid rate, and `charge_limit_minor` what a
     bank may keep as its charge. `group_size` bounds how many items one
-    payment without a list may settle, `group_pool` from how many open ones. `return_days` is how
-    long after a direct debit its return is expected without a reference.
+    payment without a list may settle, `group_pool` from how many open ones.
+    `return_days` is how long after a payment its return is expected where it
+    names nothing.
     """
 
     tolerated_false_rate: float = 0.004

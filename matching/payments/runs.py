@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 
 from matching.payments.lines import Line
-from matching.payments.proposals import Part, Proposal, Rival
+from matching.payments.proposals import Part, Proposal, Rival, Side
 from matching.payments.references import identifier, joined
 from matching.payments.state import State
 from matching.payments.text import compact
@@ -161,6 +161,7 @@ class Runs:
     ) -> Proposal | None:
         ledger = state.ledger
         parts = []
+        sides = []
         for item_id, cash in rows:
             index = ledger.by_id.get(item_id)
             if index is None:
@@ -169,4 +170,7 @@ class Runs:
             foreign = item.currency != line.currency
             closes = foreign or (item.discount != 0 and cash == item.reduced())
             parts.append(Part(index, cash, item.left if closes else cash))
-        return Proposal(line=line.index, category="settlement", rule=rule, parts=parts)
+            if closes and item.left != cash:
+                kind = "fx_and_charges" if foreign else "skonto_writeoff"
+                sides.append(Side(kind, item.left - cash, False, index))
+        return Proposal(line=line.index, category="settlement", rule=rule, parts=parts, sides=sides)
