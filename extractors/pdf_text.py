@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-import unicodedata
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -155,20 +155,17 @@ def _text(text_page: Any, count: int) -> str:
     return "".join(chr(c) if (c := get(text_page, i)) else "\ufffd" for i in range(count))
 
 
+# Control characters (but white space and hyphen marks), private use, unmapped.
+_BAD = re.compile(r"[\x00\x01\x03-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff\ue000-\uf8ff\ufffd]")
+
+
 def is_garbage(text: str) -> bool:
     """Say whether a text layer cannot be text: control, private-use or unmapped characters."""
-    seen = bad = 0
-    for char in text:
-        if char.isspace() or char in _ENDS:
-            continue
-        seen += 1
-        if char < "\x20" or char == "\ufffd" or (not char.isascii() and _is_bad(char)):
-            bad += 1
-    return seen > 0 and bad / seen >= GARBAGE_SHARE
-
-
-def _is_bad(char: str) -> bool:
-    return unicodedata.category(char) in {"Co", "Cn", "Cc", "Cs"}
+    bad = len(_BAD.findall(text))
+    if not bad:
+        return False
+    seen = sum(not char.isspace() and char not in _ENDS for char in text)
+    return bad / max(seen, 1) >= GARBAGE_SHARE
 
 
 def _boxed(text_page: Any, text: str, page: Any, height: float) -> Iterator[Word]:
@@ -196,7 +193,9 @@ def _boxed(text_page: Any, text: str, page: Any, height: float) -> Iterator[Word
         if outer:
             x0, y0, x1, y1 = outer
             word = text[at:end].replace("\ufffe", "-").replace("\x02", "-")
-            word = word.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+            if not word.isascii():
+                # A surrogate left alone is no character; a pair is one.
+                word = word.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
             yield Word(
                 word,
                 (x0 - left, height - y1 + bottom, x1 - left, height - y0 + bottom),

@@ -303,7 +303,9 @@ def ranked(
     for item in found:
         if priced and not item.figure.is_money:
             continue
-        score = max((item.concepts.get(c, 0) * w for c, w in weights.items()), default=0.0)
+        if not item.concepts:
+            continue
+        score = max([item.concepts.get(c, 0) * w for c, w in weights.items()])
         if score <= 0.15:
             continue
         held = best.get(item.value)

@@ -63,7 +63,7 @@ def blocks_of(sheet: Sheet, taken: frozenset[int]) -> list[Block]:
             near = end.page == row.page and row.top - end.bottom < 1.5 * max(row.height, end.height)
             (still if near else done).append(block)
         open_ = still
-        for first, last in row.phrases():
+        for first, last in row.spans:
             part = Part(row, first, last, row.words(first, last))
             if not any(map(str.isalnum, part.text)):
                 # A ruled line parts what stands above it from what stands below.

@@ -254,7 +254,7 @@ def _below(sheet: Sheet, row: Row, match: Match) -> Iterator[Candidate]:
             break
         inside = [
             (first, last)
-            for first, last in other.phrases()
+            for first, last in other.spans
             for first, last in _pieces(other, first, last)
             if min(other.tokens[last - 1].x1, x1) - max(other.tokens[first].x0, x0) > -1
             or abs(other.tokens[first].x0 - x0) < 3

@@ -44,7 +44,7 @@ class Row:
     """Tokens on one line of a page, from left to right.
 
     `joined[i]` says that token i continues the phrase of token i-1. `labels`,
-    `titles`, `figures` and `dates` are what was recognised; `index` counts the rows of
+    `titles`, `figures` and `dates` are what was recognised, `spans` the phrases; `index` counts the rows of
     the whole document.
     """
 
@@ -59,6 +59,7 @@ class Row:
     figures: tuple[Figure, ...]
     dates: tuple[Dated, ...]
     text: str
+    spans: tuple[tuple[int, int], ...]
 
     @property
     def height(self) -> float:
@@ -88,11 +89,6 @@ class Row:
     def words(self, first: int, last: int) -> str:
         """Return the text of tokens `first` to `last` (exclusive)."""
         return " ".join(t.text for t in self.tokens[first:last])
-
-    def phrases(self) -> Iterator[tuple[int, int]]:
-        """Yield the ranges of tokens that stand close together."""
-        starts = [i for i, joined in enumerate(self.joined) if not joined]
-        yield from pairwise([*starts, len(self.tokens)])
 
     def phrase_end(self, at: int) -> int:
         """Return the end (exclusive) of the phrase that token `at` belongs to."""
@@ -306,6 +302,7 @@ def _row(page: PageWords, index: int, tokens: list[Token]) -> Row:
         figures,
         dates,
         text,
+        tuple(pairwise([*(i for i, near in enumerate(joined) if not near), len(tokens)])),
     )
 
 

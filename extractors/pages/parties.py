@@ -164,7 +164,7 @@ def _whole_name(name: NameCandidate, sheet: Sheet) -> str:
     for other in sheet.below(row, 2):
         if other.top - row.bottom > row.height:
             break
-        for first, last in other.phrases():
+        for first, last in other.spans:
             more = other.words(first, last).strip(" ,")
             form = LEGAL.search(more)
             ends = form is not None and form.end() >= len(more) - 1
@@ -228,7 +228,7 @@ def _vat_owner(
     words = {t.key for t in row.tokens[max(0, found.first - 6) : found.first]}
     if not found.labelled:
         for other in sheet.rows[max(0, row.index - 2) : row.index]:
-            for first, last in other.phrases():
+            for first, last in other.spans:
                 if other.tokens[last - 1].x1 > x0 and other.tokens[first].x0 < x1:
                     words |= {t.key for t in other.tokens[first:last]}
     if words & YOURS or any(k.startswith(("customer", "client", "kunden")) for k in words):

@@ -173,7 +173,7 @@ def _under_headings(
         row = heading.row
         beside = [
             (first, last)
-            for first, last in row.phrases()
+            for first, last in row.spans
             if last > heading.last and row.tokens[last - 1].x1 <= heading.right + 4
         ]
         if beside:
@@ -198,7 +198,7 @@ def _under_headings(
             if other.top - edge.bottom > 2.6 * max(row.height, other.height):
                 break
             hit = None
-            for first, last in other.phrases():
+            for first, last in other.spans:
                 x0 = other.tokens[first].x0
                 if heading.x0 - 12 <= x0 < heading.right:
                     hit = (first, last)
@@ -228,7 +228,7 @@ def _under_sender(sheet: Sheet, sender: Part) -> Iterator[NameCandidate]:
     for row in sheet.below(sender.row, 6):
         if row.top - sender.row.bottom > 75:
             return
-        for first, last in row.phrases():
+        for first, last in row.spans:
             if abs(row.tokens[first].x0 - x0) < 60:
                 text = clean(row.words(first, last))
                 if SALUTATION.fullmatch(text):
@@ -253,7 +253,7 @@ def _labelled_names(
             over = heading_over(row, row.tokens[match.first].x0, headings)
             if over is None or over.role == "ship_to" or over.row is row:
                 continue
-            nxt = [p for p in row.phrases() if p[1] > match.last]
+            nxt = [p for p in row.spans if p[1] > match.last]
             if nxt:
                 first, last = max(nxt[0][0], match.last), nxt[0][1]
                 text = clean(row.words(first, last))
@@ -352,7 +352,7 @@ def _company_names(
             continue
         if not any(token.key in FORM_KEYS for token in row.tokens):
             continue
-        for first, last in row.phrases():
+        for first, last in row.spans:
             text = row.words(first, last)
             found = NAMED.search(text)
             if not found or len(text) > 400:
@@ -387,7 +387,7 @@ def sender_line(sheet: Sheet, taken: frozenset[int]) -> Part | None:
     for row in sheet.rows:
         if row.page != sheet.numbers[0] or row.top > 0.35 * sheet.height:
             break
-        for first, last in row.phrases():
+        for first, last in row.spans:
             if last - first < 4 or not any(t.key.isdigit() for t in row.tokens[first:last]):
                 continue
             text = row.words(first, last)
