@@ -17,7 +17,6 @@ import argparse
 import ctypes
 import os
 import random
-import shutil
 import signal
 import statistics
 import subprocess
@@ -143,6 +142,10 @@ def _idle(shift: Shift) -> bool:
     return not shift.backlog.unfinished("invoices")
 
 
+#: Where the workbook poster builds the new workbook beside the old one.
+_WORK = ".ledger.xlsx.work"
+
+
 def kill_while_saving(shift: Shift, kills: int, dice: random.Random) -> tuple[list[float], int]:
     """Kill while the new workbook is being written.
 
@@ -156,14 +159,12 @@ def kill_while_saving(shift: Shift, kills: int, dice: random.Random) -> tuple[li
         with NewFiles(out) as files:
             shift.office.send_mail(3)
             shift.run("invoices")
-            files.wait_for(".nightclerk-", 60)
+            files.wait_for(_WORK, 60)
         time.sleep(dice.uniform(0.0, 0.01))
         (name,) = shift.workers
         shift.kill(name)
         killed = time.monotonic()
-        for left in out.glob(".nightclerk-*"):
-            hits += 1
-            shutil.rmtree(left)
+        hits += (out / _WORK).exists()
         shift.start(name)
         ended = until(lambda b=before: shift.delivered() > b, 60)  # type: ignore[misc]
         recovered.append(time.monotonic() - killed if ended else 60.0)
