@@ -7,6 +7,7 @@ looks at the document's state first, so that repeating it changes nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,7 @@ from connectors import browser
 from connectors.keeping import keep_bytes
 from extractors.reading import ReadOptions, read
 from matching.duplicates import EarlierInvoice
-from matching.policy import Hold, Join, Post, Verdict, decide
+from matching.policy import Hold, Join, Policy, Post, Verdict, decide
 from matching.purchases import PurchaseBooks, match_invoice
 from matching.purchases.books import as_earlier
 from matching.senders import check_sender, domain_of
@@ -219,12 +220,11 @@ def match(office: Office, work: str) -> str:
         invoice, problems = assemble(fields)
         message = _message(tx, row.message_key)
         books = _slice(tx, invoice, document_id, message)
-        policy = office.settings.matching
         result = match_invoice(
             document_id,
             invoice,
             books,
-            policy,
+            _policy(office),
             message_key=row.message_key,
             sender_domain=domain_of(message.sender) if message else None,
             received_on=office.today(),
@@ -265,13 +265,7 @@ def _slice(
             order_allocations.c.document_id != document_id,
         )
     )
-    remembered = tx.execute(
-        select(invoices.c.earlier)
-        .join(documents, documents.c.id == invoices.c.document_id)
-        .where(invoices.c.vendor_id.in_(members), invoices.c.document_id != document_id)
-        .where(documents.c.state != "rejected", invoices.c.earlier.is_not(None))
-    ).scalars()
-    earlier = [unplain(EarlierInvoice, data) for data in remembered if data]
+    earlier = _earlier(tx, invoice, document_id, members)
     earlier += _booked_elsewhere(tx, vendors, set(members))
     return PurchaseBooks(
         vendors=vendors,
@@ -290,6 +284,34 @@ def _slice(
             for b in billed
         ],
         earlier=earlier,
+    )
+
+
+def _earlier(
+    tx: Connection, invoice: Invoice, document_id: str, members: Sequence[str]
+) -> list[EarlierInvoice]:
+    """Return what we saw of this vendor, and of anybody for the same amount: doubles hide there."""
+    same_gross = invoices.c.gross_minor == _minor(invoice.gross_total, invoice.currency)
+    rows = tx.execute(
+        select(invoices.c.earlier, documents.c.state)
+        .join(documents, documents.c.id == invoices.c.document_id)
+        .where(invoices.c.vendor_id.in_(members) | same_gross)
+        .where(invoices.c.document_id != document_id, documents.c.state != "rejected")
+    )
+    return [
+        replace(unplain(EarlierInvoice, row.earlier), held=row.state == "held")
+        for row in rows
+        if row.earlier
+    ]
+
+
+def _policy(office: Office) -> Policy:
+    """Return the office's policy, with who we are: an invoice to or from ourselves is held."""
+    company = office.settings.company
+    return replace(
+        office.settings.matching,
+        company_vat_ids=frozenset(company.vat_ids),
+        company_names=frozenset(n for n in (company.name, *company.names) if n),
     )
 
 
@@ -350,7 +372,7 @@ def settle(office: Office, work: str, target: str) -> str:
         invoice = unplain(Invoice, kept.data)
         result = unplain(InvoiceMatch, kept.match)
         open_ = open_findings(tx, "document", document_id)
-        verdict: Verdict = decide(invoice, result, open_, office.settings.matching)
+        verdict: Verdict = decide(invoice, result, open_, _policy(office))
         if isinstance(verdict, Hold):
             verdict = _released(tx, document_id, revision, verdict, invoice)
         return _carry_out(tx, office, row, invoice, result, verdict, target)
