@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 
+from matching.duplicates import number_forms
 from matching.vendors import VendorDirectory, VendorGroup
 from records.banking import OpenItem
 from records.findings import Finding, finding
+from records.invoices import Party
 from records.money import Money, digits_of, round_half_up
 
 _ZERO = Decimal(0)
@@ -28,12 +30,14 @@ class PaymentRules:
     `interest_percent` is what its money costs a year: a discount is worth
     taking when it earns more than that. `transfer_days` is how long before a
     date money must leave to arrive in time. `smallest` is the least amount
-    worth a transfer, in the payment's currency.
+    worth a transfer, in the payment's currency. For `cool_off_days` after a
+    vendor's accounts on file changed nothing is paid to it.
     """
 
     interest_percent: Decimal = Decimal("8")
     transfer_days: int = 1
     smallest: Decimal = Decimal("1.00")
+    cool_off_days: int = 7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +56,10 @@ class ProposedItem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentProposal:
-    """One transfer to one vendor in one currency."""
+    """One transfer to one vendor in one currency.
+
+    `iban` is the account on file; with a `routing_number` one of a US bank.
+    """
 
     vendor_id: str
     payee: str
@@ -60,6 +67,7 @@ class PaymentProposal:
     bic: str | None
     amount: Money
     execution_date: date
+    routing_number: str | None = None
     items: tuple[ProposedItem, ...]
 
 
@@ -74,7 +82,7 @@ def propose_payments(
     """Propose transfers for the run of `on`, when the next one is on `next_run`.
 
     `items` are payables as they stand open: negative what we owe, credit notes
-    positive; held ones are left out by the caller. An item is taken when it
+    positive; `without_held` and `without_copies` took out what must wait. An item is taken when it
     falls due, or its discount lapses, before the next run could pay it. Credit
     notes reduce a payment, the oldest first, but never turn it around. What
     vendors collect themselves is left to them. Findings name what should be
@@ -84,15 +92,16 @@ def propose_payments(
     by_payee: dict[tuple[str, str], list[OpenItem]] = defaultdict(list)
     problems: list[Finding] = []
     for item in items:
-        if item.pays_by == "dd" or _open(item) == 0 or not item.kind.startswith("ap_"):
+        if _open(item) == 0 or not item.kind.startswith("ap_"):
             continue
-        group = vendors.group_of(item.party_id) if item.party_id else None
+        group = _group(item, vendors)
         if group is None:
             problems.append(
                 finding("unknown_vendor", where=f"open item {item.id}", actual=item.party_name)
             )
             continue
-        by_payee[group.id, item.gross.currency].append(item)
+        if (item.pays_by or group.main.pays_by) == "transfer":
+            by_payee[group.id, item.gross.currency].append(_with_terms(item, group))
     proposals: list[PaymentProposal] = []
     for (group_id, _), owed in by_payee.items():
         group = vendors.group_of(group_id)
@@ -100,7 +109,7 @@ def propose_payments(
         chosen = _chosen(owed, on, next_run, terms)
         if not chosen:
             continue
-        problem = _unpayable(group)
+        problem = _unpayable(group, on, terms)
         if problem is not None:
             problems.append(problem)
             continue
@@ -108,6 +117,62 @@ def propose_payments(
         if proposal is not None:
             proposals.append(proposal)
     return tuple(proposals), tuple(problems)
+
+
+def without_held(
+    items: Iterable[OpenItem], held: Iterable[tuple[str, str]], vendors: VendorDirectory
+) -> tuple[tuple[OpenItem, ...], tuple[Finding, ...]]:
+    """Leave out what a held document is about; `held` are their (vendor id, invoice number).
+
+    The office's books may list an invoice that is held here, under a number
+    typed differently.
+    """
+    waiting: set[tuple[str, str]] = set()
+    for vendor_id, number in held:
+        group = vendors.group_of(vendor_id)
+        waiting |= {(group.id if group else vendor_id, form) for form in number_forms(number)}
+    kept: list[OpenItem] = []
+    problems: list[Finding] = []
+    for item in items:
+        if waiting.isdisjoint(_names(item, vendors)):
+            kept.append(item)
+        elif _open(item):
+            problems.append(
+                finding("payable_held", where=f"open item {item.id}", actual=item.number)
+            )
+    return tuple(kept), tuple(problems)
+
+
+def without_copies(
+    items: Iterable[OpenItem], vendors: VendorDirectory
+) -> tuple[tuple[OpenItem, ...], tuple[Finding, ...]]:
+    """Leave out every item that another of the same vendor, number and amount came before.
+
+    `items` hold the settled ones as well, since paying a paid invoice again is
+    the dearest mistake; settled ones count as first, then the order of ids.
+    """
+    first: dict[tuple[str, str, Decimal], str] = {}
+    kept: list[OpenItem] = []
+    problems: list[Finding] = []
+    for item in sorted(items, key=lambda x: (_open(x) != 0, x.id)):
+        keys = [(*name, item.gross.amount) for name in _names(item, vendors)]
+        earlier = next((first[key] for key in keys if key in first), None)
+        if earlier is None:
+            first.update((key, item.id) for key in keys)
+            kept.append(item)
+        elif _open(item):
+            where = f"open item {item.id}"
+            problems.append(
+                finding("payable_twice", where=where, expected=earlier, actual=item.number)
+            )
+    return tuple(kept), tuple(problems)
+
+
+def _names(item: OpenItem, vendors: VendorDirectory) -> list[tuple[str, str]]:
+    group = _group(item, vendors) if item.kind.startswith("ap_") else None
+    if group is None or not item.number:
+        return []
+    return [(group.id, form) for form in number_forms(item.number)]
 
 
 def retained(item: OpenItem, amount: Decimal, until: date) -> tuple[OpenItem, OpenItem]:
@@ -200,12 +265,38 @@ def _item(item: OpenItem, discount: Decimal, reason: str) -> ProposedItem:
     )
 
 
-def _unpayable(group: VendorGroup) -> Finding | None:
+def _group(item: OpenItem, vendors: VendorDirectory) -> VendorGroup | None:
+    """Return whom the item is owed to; where books name no vendor, by VAT id and name.
+
+    Never by the account an invoice printed: that is what a fraudster changes.
+    """
+    if item.party_id:
+        return vendors.group_of(item.party_id)
+    return vendors.identify(Party(name=item.party_name, vat_id=item.party_vat_id)).group
+
+
+def _with_terms(item: OpenItem, group: VendorGroup) -> OpenItem:
+    """Fill in the due date that the vendor's agreed terms give."""
+    days = group.main.terms_days
+    if item.due_date or days is None or item.issue_date is None:
+        return item
+    return dataclasses.replace(item, due_date=item.issue_date + timedelta(days=days))
+
+
+def _unpayable(group: VendorGroup, on: date, rules: PaymentRules) -> Finding | None:
     where = f"vendor {group.id}"
     if any(member.blocked for member in group.members):
         return finding("blocked_vendor", where=where, actual=group.main.name)
     if not group.ibans:
         return finding("missing_field", where=where, expected="an account on file")
+    changed = max((m.ibans_changed_on for m in group.members if m.ibans_changed_on), default=None)
+    if changed and on < changed + timedelta(days=rules.cool_off_days):
+        return finding(
+            "bank_details_cooling",
+            where=where,
+            expected=f"unchanged for {rules.cool_off_days} days",
+            actual=f"changed on {changed.isoformat()}",
+        )
     return None
 
 
@@ -223,5 +314,6 @@ def _proposal(
         bic=payee.bic,
         amount=Money(total, chosen[0].amount.currency),
         execution_date=on,
+        routing_number=payee.routing_number,
         items=tuple(chosen),
     )

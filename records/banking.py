@@ -93,13 +93,14 @@ class Statement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnAccount:
-    """One of our bank accounts."""
+    """One of our bank accounts; `routing_number` (ABA) where it is at a US bank."""
 
     id: str
     iban: str
     bic: str | None = None
     currency: str = "EUR"
     label: str = ""
+    routing_number: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

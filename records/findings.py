@@ -473,6 +473,20 @@ CATALOGUE: dict[str, Code] = {
     "needs_second_person": Code(
         "The amount needs the approval of two persons", _B, "Two persons approve or reject it."
     ),
+    # -- payments: what should be paid and is not proposed
+    "payable_held": Code(
+        "A document about this payable is held", _W, "Decide the document first."
+    ),
+    "payable_twice": Code(
+        "The same invoice stands among the payables twice",
+        _B,
+        "Close the one that is a copy in the books.",
+    ),
+    "payment_impossible": Code(
+        "The payment cannot be ordered from any account of ours",
+        _W,
+        "Pay it by hand, or name an account for its currency under `paying:`.",
+    ),
     "kind_unclear": Code(
         "It is not clear whether this is an invoice to pay", _B, "Say what it is, or reject it."
     ),

@@ -64,7 +64,10 @@ class UnitConversion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vendor:
-    """A vendor of the master. `ibans` are the accounts on file, verified by people."""
+    """A vendor of the master. `ibans` are the accounts on file, verified by people.
+
+    `routing_number` (ABA) goes with account numbers of US banks, which are no IBANs.
+    """
 
     id: str
     name: str
@@ -83,6 +86,7 @@ class Vendor:
     address: str | None = None
     blocked: bool = False
     ibans_changed_on: date | None = None
+    routing_number: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -63,6 +63,7 @@ def _own_account(cells: Cells) -> Iterator[object]:
         bic=cells.text("bic"),
         currency=cells.currency("currency", "EUR"),
         label=cells.text("label") or "",
+        routing_number=cells.text("routing_number"),
     )
 
 
@@ -89,6 +90,7 @@ def _vendor(cells: Cells) -> Iterator[object]:
         address=cells.text("address"),
         blocked=cells.flag("blocked"),
         ibans_changed_on=cells.day("iban_changed_on"),
+        routing_number=cells.text("routing_number"),
     )
 
 
@@ -372,11 +374,12 @@ def _table(needed: str, optional: str, build: Callable[[Cells], Iterable[object]
 
 #: Every kind by the name of its file; a record's columns are listed needed first.
 TABLES: dict[str, Table] = {
-    "own_accounts": _table("account_id iban", "bic currency label", _own_account),
+    "own_accounts": _table("account_id iban", "bic currency label routing_number", _own_account),
     "vendors": _table(
         "vendor_id name",
         "iban bic vat_id country currency terms_days skonto_pct skonto_days po_required"
-        " pay_method email_domains category address blocked iban_changed_on",
+        " pay_method email_domains category address blocked iban_changed_on"
+        " routing_number",
         _vendor,
     ),
     "customers": _table(
