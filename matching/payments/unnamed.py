@@ -68,7 +68,8 @@ def by_amount(state: State, line: Line) -> Proposal | None:
         proposal.doubt = doubt
     proposal.reasons = (
         f"{_party_words(grade)} of {state.ledger.party_names[item.party]}",
-        f"only {item.id} has this amount" + ("" if item in exact else " after its discount"),
+        ("of several likeliest by its due date" if doubt else "only {items} has this amount")
+        + ("" if item in exact else ", after its discount"),
     )
     proposal.rivals = [
         Rival((i.index,), "same amount, another date or party") for i in rivals if i is not item
