@@ -90,7 +90,9 @@ class Limits(_Model):
     memory_mb: int = Field(3072, ge=256, description="Address space of the reading process.")
     message_mb: int = Field(50, ge=1, description="Largest message fetched.")
     processes: int = Field(
-        default_factory=lambda: os.cpu_count() or 2, ge=1, description="Readings at a time."
+        default_factory=lambda: os.cpu_count() or 2,
+        ge=1,
+        description="Readings at a time; by default one per processor.",
     )
 
 
@@ -432,9 +434,8 @@ def described() -> Iterator[tuple[str, str, str]]:
     described: dict[str, type[_Model]] = {**_MODELS, "schedules[]": ScheduleEntry}
     for section, model in described.items():
         for key, entry in model.model_fields.items():
-            default = (
-                "required"
-                if entry.is_required()
-                else repr(entry.get_default(call_default_factory=True))
-            )
+            if entry.is_required():
+                default = "required"
+            else:  # What a factory makes differs from machine to machine.
+                default = "computed" if entry.default_factory else repr(entry.get_default())
             yield f"{section}.{key}", default, entry.description or ""
