@@ -122,6 +122,7 @@ _FIGURE = re.compile(
     rf"(?P<close>[)\]]?)(?P<flags>(?:[*:;.,]|(?<=[.,]\d\d)\(?[A-D]\)?)?)"
 )
 _ONLY_SIGN = re.compile(rf"(?:{_SIGN})[:.]?")
+_DIGIT = re.compile(r"\d")
 _ONLY_MINUS = frozenset("-−–‐")
 _THREES = re.compile(r"\d{3}(?:[.,]\d{1,4})?(?P<tail>[-−–]?(?:€|%|\$|£|zł)?[*]?)")
 
@@ -207,7 +208,7 @@ def figures_in(words: Sequence[Printed], height: float) -> list[Figure]:
     while at < count:
         word = words[at]
         text = word.text
-        if not any(map(str.isdigit, text)):
+        if _DIGIT.search(text) is None:
             at += 1
             continue
         match = _FIGURE.fullmatch(text)

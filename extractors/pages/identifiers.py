@@ -26,40 +26,42 @@ _IBAN_LENGTHS = {
     "SM": 27, "TR": 26, "UA": 29, "XK": 20,
 }  # fmt: skip
 _BIC = re.compile(r"[A-Z]{4}[A-Z]{2}[A-Z0-9]{2}(?:[A-Z0-9]{3})?")
-_EU = [
-    "AT",
-    "BE",
-    "BG",
-    "CY",
-    "CZ",
-    "DE",
-    "DK",
-    "EE",
-    "EL",
-    "ES",
-    "FI",
-    "FR",
-    "GR",
-    "HR",
-    "HU",
-    "IE",
-    "IT",
-    "LT",
-    "LU",
-    "LV",
-    "MT",
-    "NL",
-    "PL",
-    "PT",
-    "RO",
-    "SE",
-    "SI",
-    "SK",
-    "XI",
-    "GB",
-    "CH",
-    "NO",
-]
+_EU = frozenset(
+    [
+        "AT",
+        "BE",
+        "BG",
+        "CY",
+        "CZ",
+        "DE",
+        "DK",
+        "EE",
+        "EL",
+        "ES",
+        "FI",
+        "FR",
+        "GR",
+        "HR",
+        "HU",
+        "IE",
+        "IT",
+        "LT",
+        "LU",
+        "LV",
+        "MT",
+        "NL",
+        "PL",
+        "PT",
+        "RO",
+        "SE",
+        "SI",
+        "SK",
+        "XI",
+        "GB",
+        "CH",
+        "NO",
+    ]
+)
 _VAT = re.compile(
     r"(?:AT\s?U\d{8}|BE\s?[01]?\d{9}|BG\d{9,10}|CY\d{8}[A-Z]|CZ\d{8,10}|DE\d{9}|DK\d{8}|EE\d{9}|"
     r"(?:EL|GR)\d{9}|ES[A-Z0-9]\d{7}[A-Z0-9]|FI\d{8}|FR[A-Z0-9]{2}\d{9}|HR\d{11}|HU\d{8}|"
@@ -87,7 +89,11 @@ def ibans(sheet: Sheet) -> Iterator[Identifier]:
     for row in sheet.rows:
         at = 0
         while at < len(row.tokens):
-            text = row.tokens[at].text.strip(":,;.()|").replace("-", "").upper()
+            text = row.tokens[at].text
+            if text[:2].upper() not in _IBAN_LENGTHS and text[:1] not in "(|:":
+                at += 1
+                continue
+            text = text.strip(":,;.()|").replace("-", "").upper()
             length = _IBAN_LENGTHS.get(text[:2], 0)
             if not length or not _IBAN_START.fullmatch(text) or len(text) > length:
                 at += 1

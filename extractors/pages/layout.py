@@ -140,6 +140,7 @@ def merged(sheets: Sequence[Sheet]) -> Sheet:
     )
 
 
+_DIGIT = re.compile(r"\d")
 _PRICE = re.compile(r"\d[.,]\d{2}$")
 # A label glued to its value: `Number:82`, `No#82`, `n°82`; not a time, not an address.
 _GLUED = re.compile(r"([(\[]?[^\W\d_][\w.\-/()]*?[:#№°=]+)(?!//)([^\s:#].*)")
@@ -280,7 +281,7 @@ def _row(page: PageWords, index: int, tokens: list[Token]) -> Row:
     text = " ".join(t.text for t in tokens)
     figures: tuple[Figure, ...] = ()
     dates: tuple[Dated, ...] = ()
-    if any(map(str.isdigit, text)):
+    if _DIGIT.search(text):
         dates = tuple(_dated(text, tokens))
         taken = {i for d in dates for i in range(d.first, d.last)}
         printed = [

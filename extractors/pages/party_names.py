@@ -350,7 +350,7 @@ def _company_names(
     for row in sheet.rows:
         if row.index in taken:
             continue
-        if not any(token.key in FORM_KEYS for token in row.tokens):
+        if FORM_KEYS.isdisjoint([token.key for token in row.tokens]):
             continue
         for first, last in row.spans:
             text = row.words(first, last)
