@@ -16,7 +16,7 @@ from records.findings import finding
 from records.vocabulary import FIELDS
 
 #: Below this a party is rather left out than named wrongly.
-NAMED = 0.6
+NAMED = 0.62
 
 
 def add_currency(draft: Draft, totals: Totals) -> Evidence | None:
