@@ -136,6 +136,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     _who(correct)
 
+    _add_pay(add("pay", _pay, "propose payments, and release them as files for the bank"))
+
     trial = add("try", _try, "a trial on a folder of exports, touching nothing else")
     trial.add_argument("folder", type=Path, metavar="DIR")
     trial.add_argument("--statements", metavar="SUBDIR", help="subfolder with the bank files")
@@ -356,6 +358,30 @@ def _undo(given: argparse.Namespace) -> int:
         undo_match(office, subject, given.reason)
         print(f"The match of {subject} is undone; its items are open again.")
     return 0
+
+
+def _add_pay(parser: argparse.ArgumentParser) -> None:
+    parts = parser.add_subparsers(dest="part", required=True, metavar="WHAT")
+    propose = parts.add_parser("propose", help="propose what to pay now")
+    propose.add_argument("--until", metavar="DATE", help="day of the next payment run")
+    _who(propose)
+    show = parts.add_parser("show", help="list what waits, or show one proposal")
+    show.add_argument("id", nargs="?")
+    show.set_defaults(person=None)
+    for name, text in (
+        ("release", "release a proposal and write its files; a second person does"),
+        ("withdraw", "close a proposal without paying"),
+    ):
+        part = parts.add_parser(name, help=text)
+        part.add_argument("id")
+        _who(part)
+
+
+def _pay(given: argparse.Namespace) -> int:
+    from app.pay_commands import run_pay
+
+    with _office(given, _person(given)) as office:
+        return run_pay(office, given, sys.stdout)
 
 
 def _try(given: argparse.Namespace) -> int:

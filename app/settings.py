@@ -14,6 +14,7 @@ import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -113,6 +114,22 @@ class Ledger(_Model):
     input_tax: str = Field("1570", description="Input tax.")
 
 
+class Paying(_Model):
+    """How invoices are paid: files for the bank, which a second person releases."""
+
+    folder: Path = Field(Path("out/payments"), description="Where released payment files go.")
+    accounts: dict[str, str] = Field(
+        {}, description="Own account to pay from, by currency; needed where there are several."
+    )
+    company_id: str = Field("", description="Our id at a US bank (10 characters), for Nacha files.")
+    interest_percent: Decimal = Field(
+        Decimal(8), ge=0, description="What money costs a year; a discount must earn more."
+    )
+    transfer_days: int = Field(1, ge=0, description="Days until a transfer arrives.")
+    days_between_runs: int = Field(7, ge=1, description="When the next run pays, unless told.")
+    smallest: Decimal = Field(Decimal(1), ge=0, description="Least amount worth a transfer.")
+
+
 class ScheduleEntry(_Model):
     """When a bot runs by itself."""
 
@@ -147,6 +164,7 @@ class Settings:
     limits: Limits
     reading: Reading
     ledger: Ledger
+    paying: Paying
     service: Service
     matching: Policy
     payments: PaymentPolicy
@@ -166,6 +184,7 @@ _MODELS: dict[str, type[_Model]] = {
     "limits": Limits,
     "reading": Reading,
     "ledger": Ledger,
+    "paying": Paying,
     "service": Service,
 }
 _DATACLASSES: dict[str, type[Any]] = {"matching": Policy, "payments": PaymentPolicy}

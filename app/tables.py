@@ -298,6 +298,33 @@ approvals = Table(
     Column("at", String, nullable=False),
 )
 
+payment_proposals = Table(
+    # What to pay, from proposal to file; see app.actions.payables.
+    "payment_proposals",
+    meta,
+    Column("id", String, primary_key=True),
+    # proposed -> released -> written; or withdrawn
+    Column("state", String, nullable=False, index=True),
+    Column("until", String, nullable=False),
+    Column("data", Text, nullable=False),
+    Column("proposed_by", String, nullable=False),
+    Column("proposed_at", String, nullable=False),
+    # The first of two persons where a bot proposed.
+    Column("checked_by", String),
+    Column("released_by", String),
+    Column("released_at", String),
+)
+
+payment_files = Table(
+    # The bytes of each released run, one file per own account.
+    "payment_files",
+    meta,
+    Column("run_id", String, primary_key=True),
+    Column("proposal_id", String, ForeignKey("payment_proposals.id"), nullable=False, index=True),
+    Column("name", String, nullable=False),
+    Column("content", Text, nullable=False),
+)
+
 layouts = Table(
     # What corrections taught, per vendor and layout.
     "layouts",

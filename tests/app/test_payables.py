@@ -1,0 +1,243 @@
+"""Payments: proposed, released by a second person, written, paid, reconciled."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from lxml import etree
+
+from app import night, queries
+from app.actions import payables
+from app.audit import story, verify
+from app.masterdata import every
+from app.office import Office
+from app.payables import Proposal, proposal, under_way
+from app.settings import load
+from connectors.payments.pain001 import NAMESPACE
+from records.banking import PaymentRun
+from records.failures import KnownFailure
+from tests.app.conftest import ROOT
+
+MONDAY = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
+OUR_IBAN = "DE75512108001245126199"
+VENDORS = """\
+vendor_id,name,iban,bic,vat_id,country,terms_days,address,blocked,pay_method,iban_changed_on
+V1,Hansa Schrauben GmbH,DE02120300000000202051,BYLADEM1001,DE811907980,DE,30,"Kai 4, 20457 Hamburg",,,
+V2,Łódź Śruby,PL61109010140000071219812874,,PL5260001246,PL,14,,,,
+V3,Blocked AG,DE02500105170137075030,,DE111111125,DE,30,,1,,
+V4,Moved GmbH,DE02100500000054540402,,DE222222221,DE,30,,,,2026-11-20
+V5,Collects itself,DE88100900001234567892,,DE333333337,DE,30,,,dd,
+V6,Away Ltd,US-123456,,,US,30,,,,
+"""
+ITEMS = """\
+item_id,kind,party_id,party_name,party_iban,party_vat_id,invoice_no,invoice_date,due_date,gross,skonto_pct,skonto_until
+A1,ap_invoice,V1,,FR7630006000011234567890189,,R-1,2026-11-01,2026-11-25,-119.00,,
+A2,ap_invoice,V1,,,,R-2,2026-11-10,2026-12-24,-1000.00,2,2026-11-27
+A3,ap_credit_note,V1,,,,G-1,2026-11-05,,50.00,,
+A4,ap_invoice,V1,,,,R-4,2026-11-10,2027-01-10,-77.00,,
+A5,ap_invoice,,Łódź Śruby,,PL5260001246,9/2026,2026-11-09,,-310.50,,
+A6,ap_invoice,V3,,,,X-1,2026-11-01,2026-11-20,-10.00,,
+A7,ap_invoice,V4,,,,Y-1,2026-11-01,2026-11-20,-20.00,,
+A8,ap_invoice,V5,,,,Z-1,2026-11-01,2026-11-20,-30.00,,
+A9,ap_invoice,V1,,,,Rechnung R-1,2026-11-01,2026-11-25,-119.00,,
+B1,ap_invoice,V6,,,,W-1,2026-11-01,2026-11-20,-40.00,,
+"""
+
+Open = Callable[[], Office]
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Iterator[Office]:
+    """An office on a Monday that owes the items above."""
+    tables, files = tmp_path / "tables", tmp_path / "statements"
+    for folder in (tables, files, tmp_path / "inbox"):
+        folder.mkdir()
+    (tables / "vendors.csv").write_text(VENDORS, encoding="utf-8")
+    (tables / "open_items.csv").write_text(ITEMS, encoding="utf-8")
+    (tables / "own_accounts.csv").write_text(f"account_id,iban,currency\nA1,{OUR_IBAN},EUR\n")
+    text = (ROOT / "config.yaml").read_text(encoding="utf-8")
+    for old, new in (("cases", "inbox"), ("records", "tables"), ("statements", "statements")):
+        text = text.replace(f"fixtures/office/{old}", str(tmp_path / new))
+    path = tmp_path / "config.yaml"
+    path.write_text(text, encoding="utf-8")
+    opened = dataclasses.replace(Office.open(load(path)), clock=lambda: MONDAY)
+    assert not night.run(opened, ("records",)).failures
+    yield opened
+    opened.database.dispose()
+
+
+def _proposed(office: Office, actor: str = "person:anna") -> Proposal:
+    made = payables.propose(office.acting(actor))
+    with office.database.begin() as tx:
+        return proposal(tx, made)
+
+
+def _released(office: Office, given: Proposal) -> Path:
+    (path,) = payables.release(office.acting("person:ben"), given.id, "checked")
+    return Path(path)
+
+
+def test_what_is_due_is_proposed_to_the_account_on_file(office: Office) -> None:
+    given = _proposed(office)
+    hansa, lodz = given.draft.payments
+    assert [i.item_id for i in hansa.items] == ["A1", "A2", "A3"]
+    assert hansa.amount.amount == Decimal("1049.00")  # 119 + 980 - 50
+    assert hansa.iban == "DE02120300000000202051"
+    assert (lodz.vendor_id, lodz.amount.amount) == ("V2", Decimal("310.50"))
+    told = {(f.code, f.where) for f in given.draft.problems}
+    assert told == {
+        ("payable_twice", "open item A9"),
+        ("blocked_vendor", "vendor V3"),
+        ("bank_details_cooling", "vendor V4"),
+        ("payment_impossible", "vendor V6"),
+    }
+
+
+def test_proposing_again_changes_nothing(office: Office) -> None:
+    assert _proposed(office) == _proposed(office, "person:ben")
+
+
+def test_a_second_person_releases_and_the_file_balances(office: Office) -> None:
+    given = _proposed(office)
+    with pytest.raises(KnownFailure, match="second person"):
+        payables.release(office.acting("person:Anna"), given.id, "")
+    with pytest.raises(KnownFailure, match="by a person"):
+        payables.release(office, given.id, "")
+    path = _released(office, given)
+    tree = etree.fromstring(path.read_bytes())
+    ids = [e.text for e in tree.iter(f"{{{NAMESPACE}}}EndToEndId")]
+    assert ids == [f"{given.id}E-0001", f"{given.id}E-0002"]
+    sums = [e.text for e in tree.iter(f"{{{NAMESPACE}}}CtrlSum")]
+    assert sums == ["1359.50", "1359.50"]
+    assert [e.text for e in tree.iter(f"{{{NAMESPACE}}}TwnNm")] == ["Hamburg"]
+    with office.database.begin() as tx:
+        assert [(e.actor, e.action) for e in story(tx, given.id)] == [
+            ("person:anna", "propose"),
+            ("person:ben", "release"),
+            ("person:ben", "write"),
+        ]
+        assert verify(tx)[1] is None
+        assert {"A1", "A2", "A3", "A5"} == under_way(tx)
+
+
+def test_what_is_under_way_is_not_paid_again(office: Office) -> None:
+    path = _released(office, given := _proposed(office))
+    path.unlink()  # taken to the bank
+    with pytest.raises(KnownFailure, match="is written"):
+        payables.release(office.acting("person:ben"), given.id, "")
+    assert not path.exists()
+    assert not _proposed(office).draft.payments
+
+
+def test_a_crash_before_the_file_is_mended_by_releasing_again(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = _proposed(office)
+
+    def out_of_disk(*_: object) -> None:
+        raise OSError("no space")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(payables, "write_whole", out_of_disk)
+        with pytest.raises(OSError, match="no space"):
+            _released(office, given)
+    assert _released(office, given).exists()
+    with office.database.begin() as tx:
+        assert len(list(every(tx, PaymentRun))) == 1
+
+
+def test_what_a_bot_proposed_needs_two_persons(office: Office) -> None:
+    given = _proposed(office, "bot:payments")
+    assert payables.release(office.acting("person:anna"), given.id, "") == []
+    with pytest.raises(KnownFailure, match="checked"):
+        payables.release(office.acting("person:anna"), given.id, "")
+    assert _released(office, given).exists()
+
+
+def test_a_proposal_whose_ground_moved_is_not_released(office: Office) -> None:
+    given = _proposed(office)
+    tables = office.settings.folder / "tables"
+    moved = VENDORS.replace("DE02120300000000202051", "DE02200505501015871393")
+    (tables / "vendors.csv").write_text(moved, encoding="utf-8")
+    night.run(office, ("records",))
+    with pytest.raises(KnownFailure, match=r"no longer holds .Hansa"):
+        _released(office, given)
+
+
+def test_a_withdrawn_proposal_pays_nothing(office: Office) -> None:
+    given = _proposed(office)
+    payables.withdraw(office.acting("person:anna"), given.id, "not today")
+    with pytest.raises(KnownFailure, match="withdrawn"):
+        _released(office, given)
+
+
+def camt(day: date, entries: list[str], total: Decimal) -> str:
+    """Return a camt.053 statement over one day with these entries, debits of `total`."""
+    opening = Decimal("50000.00")
+    balances = "".join(
+        f"<Bal><Tp><CdOrPrtry><Cd>{code}</Cd></CdOrPrtry></Tp><Amt Ccy='EUR'>{amount}</Amt>"
+        f"<CdtDbtInd>CRDT</CdtDbtInd><Dt><Dt>{day}</Dt></Dt></Bal>"
+        for code, amount in (("OPBD", opening), ("CLBD", opening - total))
+    )
+    return (
+        "<Document xmlns='urn:iso:std:iso:20022:tech:xsd:camt.053.001.08'><BkToCstmrStmt><GrpHdr>"
+        f"<MsgId>M1</MsgId><CreDtTm>{day}T22:00:00Z</CreDtTm></GrpHdr><Stmt><Id>S1</Id>"
+        f"<ElctrncSeqNb>1</ElctrncSeqNb><CreDtTm>{day}T22:00:00Z</CreDtTm>"
+        f"<Acct><Id><IBAN>{OUR_IBAN}</IBAN></Id><Ccy>EUR</Ccy></Acct>{balances}"
+        f"{''.join(entries)}</Stmt></BkToCstmrStmt></Document>"
+    )
+
+
+def entry(number: int, day: date, amount: Decimal, details: str, sub: str) -> str:
+    """Return one booked debit."""
+    return (
+        f"<Ntry><Amt Ccy='EUR'>{amount}</Amt><CdtDbtInd>DBIT</CdtDbtInd><Sts><Cd>BOOK</Cd></Sts>"
+        f"<BookgDt><Dt>{day}</Dt></BookgDt><ValDt><Dt>{day}</Dt></ValDt>"
+        f"<AcctSvcrRef>B{number}</AcctSvcrRef><BkTxCd><Domn><Cd>PMNT</Cd><Fmly><Cd>ICDT</Cd>"
+        f"<SubFmlyCd>{sub}</SubFmlyCd></Fmly></Domn></BkTxCd><NtryDtls>{details}</NtryDtls></Ntry>"
+    )
+
+
+@pytest.mark.parametrize("booking", ["single", "batch", "batch with its parts"])
+def test_the_run_is_reconciled_without_a_person(office: Office, booking: str) -> None:
+    """The same file, executed by a bank and reported the next day."""
+    path = _released(office, _proposed(office))
+    tree = etree.fromstring(path.read_bytes())
+    space = {"p": NAMESPACE}
+    day = MONDAY.date() + timedelta(days=1)
+    parts = [
+        (
+            Decimal(one.findtext("p:Amt/p:InstdAmt", namespaces=space) or ""),
+            f"<TxDtls><Refs><EndToEndId>{one.findtext('p:PmtId/p:EndToEndId', namespaces=space)}"
+            f"</EndToEndId></Refs><Amt Ccy='EUR'>"
+            f"{one.findtext('p:Amt/p:InstdAmt', namespaces=space)}</Amt>"
+            f"<CdtDbtInd>DBIT</CdtDbtInd></TxDtls>",
+        )
+        for one in tree.iter(f"{{{NAMESPACE}}}CdtTrfTxInf")
+    ]
+    total = sum((amount for amount, _ in parts), Decimal(0))
+    if booking == "single":
+        entries = [entry(n, day, a, text, "ESCT") for n, (a, text) in enumerate(parts)]
+    else:
+        batch = tree.findtext(".//p:PmtInfId", namespaces=space)
+        head = f"<Btch><PmtInfId>{batch}</PmtInfId><NbOfTxs>{len(parts)}</NbOfTxs></Btch>"
+        inside = "".join(text for _, text in parts) if "parts" in booking else ""
+        entries = [entry(1, day, total, head + inside, "ESCT")]
+    target = office.settings.folder / "statements" / "day.xml"
+    target.write_text(camt(day, entries, total))
+    later = dataclasses.replace(office, clock=lambda: MONDAY + timedelta(days=2))
+    assert not night.run(later, ("statements",)).failures
+    with later.database.begin() as tx:
+        rows = list(queries.bank_rows(tx))
+        assert [row.state for row in rows] == ["posted"] * len(entries)
+        settled = {a.item_id for row in rows if row.match for a in row.match.allocations}
+        assert settled == {"A1", "A2", "A3", "A5"}
+        assert not under_way(tx)
+    again = payables.propose(later.acting("person:anna"))
+    with later.database.begin() as tx:
+        assert not proposal(tx, again).draft.payments
