@@ -7,7 +7,7 @@ files are named after their kinds (`vendors.csv`, `purchase_orders.xlsx`).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -70,18 +70,23 @@ class Tables:
     findings: tuple[Finding, ...] = ()
 
 
-def load_tables(folder: Path, style: Style | None = None) -> Tables:
+def load_tables(
+    folder: Path, style: Style | None = None, *, kinds: Collection[str] = tuple(TABLES)
+) -> Tables:
     """Read every table of a folder: one file per kind, `<kind>.csv` or `<kind>.xlsx`.
 
-    Absent files are empty tables; other files are left alone. Bad data is a
+    `kinds` names those to read; a kind's second table (the lines of invoices)
+    is only read when it is named as well. Absent files are empty tables; other files are left alone. Bad data is a
     Finding, never raised. Source of the columns: `connectors.tables.kinds`.
     """
     style = style or Style()
     everything: list[object] = []
     for kind in TABLES:
-        if kind in DETAILS.values() or (path := _file(folder, kind)) is None:
+        if kind not in kinds or kind in DETAILS.values():
             continue
-        detail = _file(folder, DETAILS[kind]) if kind in DETAILS else None
+        if (path := _file(folder, kind)) is None:
+            continue
+        detail = _file(folder, DETAILS[kind]) if DETAILS.get(kind) in kinds else None
         everything += read_table(
             kind,
             _grid(path),

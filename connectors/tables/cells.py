@@ -54,7 +54,10 @@ class Style:
 
 
 class Cells:
-    """One row, read by column name. `names` are the mapped columns with their positions."""
+    """One row, read by column name. `names` are the mapped columns with their positions.
+
+    A row set here is at least as long as the last of these positions.
+    """
 
     __slots__ = ("_names", "_style", "row")
 
@@ -66,15 +69,18 @@ class Cells:
 
     def _cell(self, name: str) -> Cell:
         at = self._names.get(name)
-        return None if at is None or at >= len(self.row) else self.row[at]
+        return None if at is None else self.row[at]
 
     def text(self, name: str) -> str | None:
         """Return the text, stripped, or None when blank; a whole number without `.0`."""
-        cell = self._cell(name)
-        if cell is None:
+        at = self._names.get(name)  # as `_cell`, which this is called too often to call
+        if at is None:
             return None
+        cell = self.row[at]
         if isinstance(cell, str):
             return cell.strip() or None
+        if cell is None:
+            return None
         if isinstance(cell, float) and cell.is_integer():
             return str(int(cell))
         if isinstance(cell, datetime):

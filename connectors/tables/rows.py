@@ -52,7 +52,7 @@ def read_rows(
                 if any(_filled(c) for c in row[width:]) or len(row) < width - 1:
                     yield _bad_row(name, number, f"it has {len(row)} cells, the header {width}")
                     continue
-            cells.row = row
+            cells.row = row if len(row) >= width else [*row, *[None] * (width - len(row))]
             try:
                 for item in table.build(cells):
                     if isinstance(item, Finding):
