@@ -7,21 +7,23 @@ comes out is a workbook, a report, and two JSON-lines files for scoring.
 
 from __future__ import annotations
 
+import gc
 import json
 import multiprocessing
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, Generic, TypeVar
 
 from sqlalchemy import select
 
-from app.actions import bank, intake, invoices
+from app.actions import bank, intake, invoices, reconciliation
 from app.codec import load
 from app.export import invoice_record, match_record
 from app.flow import Direct
@@ -35,11 +37,14 @@ from app.tables import transactions
 from connectors.keeping import chunks_of, keep_bytes
 from connectors.posters.workbook import write_new
 from connectors.tables import Tables, load_tables
+from connectors.tables.kinds import TABLES
 from matching.payments import Books, reconcile
 from matching.policy import Policy, Post, decide
 from matching.purchases import PurchaseBooks, match_invoice
 from records.banking import BankTransaction
 from records.documents import Document
+from records.failures import KnownFailure
+from records.findings import Finding
 from records.invoices import ReceivedInvoice
 from records.matches import Decision, InvoiceMatch, Match
 from records.media import HEAD, sniff
@@ -50,10 +55,21 @@ STATEMENT_FOLDERS = ("statements/camt053", "statements/mt940", "statements/csv",
 #: Where documents are looked for.
 DOCUMENT_FOLDERS = ("invoices", "documents", "mail")
 
+#: What only purchases need; the rest, without them, is what the bank needs.
+_ONLY_PURCHASES = frozenset(
+    {"purchase_orders", "goods_receipts", "uom_conversions", "supplier_invoice_lines"}
+)
+_PURCHASE_TABLES = _ONLY_PURCHASES | {"vendors", "supplier_invoices", "recurring_contracts"}
+_BANK_TABLES = frozenset(TABLES) - _ONLY_PURCHASES
+
+T = TypeVar("T")
+
 
 def run_trial(folder: Path, statements: str | None, out: Path, to: IO[str]) -> int:
     """Run the trial, say what it found and where; return the exit code."""
     out.mkdir(parents=True, exist_ok=True)
+    # Millions of records, hardly any garbage: collecting it costs a third of the time.
+    gc.disable()
     with tempfile.TemporaryDirectory(prefix="nightclerk-try-") as temporary:
         config = Path(temporary) / "config.yaml"
         config.write_text("database: sqlite:///trial.db\nfiles: files\n", encoding="utf-8")
@@ -76,10 +92,15 @@ class _Trial:
 
     def run(self) -> None:
         started = time.perf_counter()
-        with self._phase("tables"):
-            tables = load_tables(self.folder)
         # Purchases and bank do not need each other: one core each.
-        purchases = _Aside(tables, self.office.settings.matching, self.out / "invoices.jsonl")
+        purchases: _Aside[_Purchases] = _Aside(
+            _match_purchases,
+            self.folder,
+            self.office.settings.matching,
+            self.out / "invoices.jsonl",
+        )
+        with self._phase("tables of the bank"):
+            tables = load_tables(self.folder, kinds=_BANK_TABLES)
         with self._phase("bank files read and stored"):
             self._load_statements()
         with self._phase("accounts proven"):
@@ -87,32 +108,35 @@ class _Trial:
         with self._phase("bank lines matched"):
             given = self._movements()
             made = reconcile(given, _books(tables), self.office.settings.payments)
+        with self._phase("waiting for purchases"):
+            matched = purchases.result()
+        workbook: _Aside[None] = _Aside(
+            _write_workbook, self.out / "ledger.xlsx", matched.rows, dict(given), made
+        )
         with self._phase("matches stored and written"):
             transactions_by_id = dict(given)
             with self.office.database.begin() as tx:
-                counts = bank.keep_matches(tx, self.office, None, transactions_by_id, made)
+                counts = reconciliation.keep_matches(
+                    tx, self.office, None, transactions_by_id, made
+                )
                 note(tx, self.office, "source", "tables", "import", tables.findings)
             _write_matches(self.out / "matches.jsonl", transactions_by_id, made)
-        with self._phase("waiting for purchases"):
-            matched = purchases.result()
         with self._phase("documents"):
-            documents = self._documents(tables)
-        with self._phase("workbook"):
-            rows = [*matched.rows, *_bank_rows(transactions_by_id, made)]
-            posting = Posting(
-                key="trial", target="trial", kind="trial", subject="trial", rows=tuple(rows)
-            )
-            write_new(self.out / "ledger.xlsx", [posting])
+            documents = self._documents()
+        with self._phase("waiting for the workbook"):
+            workbook.result()
         with self._phase("report"):
             self._report()
-        self._summary(tables, matched.counts, counts, made, stopped, documents)
+        findings = (*tables.findings, *matched.findings)
+        self._summary(findings, matched.counts, counts, made, stopped, documents)
         self.to.write(f"In {time.perf_counter() - started:.1f} s.\n")
 
     @contextmanager
     def _phase(self, name: str) -> Iterator[None]:
-        started = time.perf_counter()
+        started, used = time.perf_counter(), time.process_time()
         yield
-        self.to.write(f"  {name:<28}{time.perf_counter() - started:8.2f} s\n")
+        seconds, used = time.perf_counter() - started, time.process_time() - used
+        self.to.write(f"  {name:<28}{seconds:8.2f} s  ({used:.2f} s of processor time)\n")
         self.to.flush()
 
     def _load_statements(self) -> None:
@@ -138,7 +162,7 @@ class _Trial:
             rows = tx.execute(query.order_by(transactions.c.id)).all()
         return [(row.id, load(BankTransaction, row.data)) for row in rows]
 
-    def _documents(self, tables: Tables) -> int:
+    def _documents(self) -> int:
         paths = [
             path
             for name in DOCUMENT_FOLDERS
@@ -147,6 +171,7 @@ class _Trial:
         ]
         if not paths:
             return 0
+        tables = load_tables(self.folder, kinds=_PURCHASE_TABLES)
         with self.office.database.begin() as tx:
             given = (*tables.vendors, *tables.purchase_orders, *tables.goods_receipts)
             save(tx, self.office, "tables", (*given, *tables.unit_conversions, *tables.contracts))
@@ -166,7 +191,7 @@ class _Trial:
 
     def _summary(
         self,
-        tables: Tables,
+        findings: Sequence[Finding],
         invoices_by_status: Counter[str],
         lines_by_state: dict[str, int],
         made: Sequence[Match],
@@ -186,10 +211,8 @@ class _Trial:
         counted = ", ".join(f"{n} {s}" for s, n in sorted(invoices_by_status.items()))
         say(f"Invoices: {total} in the tables: {counted or 'none'}.")
         say(f" Documents read: {documents}.\n")
-        if tables.findings:
-            say(
-                f"Tables: {len(tables.findings)} rows could not be read, e.g. {tables.findings[0]}\n"
-            )
+        if findings:
+            say(f"Tables: {len(findings)} rows could not be read, e.g. {findings[0]}\n")
         say(f"\nLook at {self.out / 'report.html'} and {self.out / 'ledger.xlsx'};\n")
         say(f"for other programs {self.out / 'matches.jsonl'} and {self.out / 'invoices.jsonl'}.\n")
 
@@ -234,46 +257,80 @@ def _write_matches(path: Path, given: dict[str, BankTransaction], made: Sequence
             out.write(json.dumps(match_record(reference, match), ensure_ascii=False) + "\n")
 
 
-def _bank_rows(given: dict[str, BankTransaction], made: Sequence[Match]) -> Iterator[Row]:
-    for match in made:
-        yield from match_rows(match, given[match.transaction_id], 1)
+class _Aside(Generic[T]):
+    """A function in a process of its own, beside what goes on here."""
 
-
-class _Purchases:
-    """What became of the invoices in the tables."""
-
-    def __init__(self, counts: Counter[str], rows: list[Row]) -> None:
-        self.counts, self.rows = counts, rows
-
-
-class _Aside:
-    """Matching the tables' invoices in a process of its own, beside the bank."""
-
-    def __init__(self, tables: Tables, policy: Policy, path: Path) -> None:
+    def __init__(self, function: Callable[..., T], *arguments: object) -> None:
+        # A fork shares what is read already; no thread is running yet that could hold a lock.
         context = multiprocessing.get_context("fork")
         self._receiver, sender = context.Pipe(duplex=False)
         self._process = context.Process(
-            target=_aside, args=(sender, tables, policy, path), daemon=True
+            target=_aside, args=(sender, function, arguments), daemon=True
         )
         self._process.start()
         sender.close()
 
-    def result(self) -> _Purchases:
-        counts, rows = self._receiver.recv()
+    def result(self) -> T:
+        """Wait for the result; whatever the function raised is raised here."""
+        try:
+            made = self._receiver.recv()
+        except EOFError:
+            raise KnownFailure(
+                "A part of the trial died; there may be too little memory."
+            ) from None
         self._process.join()
-        return _Purchases(counts, [Row(sheet=s, key=k, values=v) for s, k, v in rows])
+        if isinstance(made, Exception):
+            raise made
+        result: T = made
+        return result
 
 
-def _aside(sender: object, tables: Tables, policy: Policy, path: Path) -> None:
+def _aside(sender: Any, function: Callable[..., object], arguments: Sequence[object]) -> None:
+    try:
+        made: object = function(*arguments)
+    except Exception as error:
+        made = error
+    sender.send(made)
+
+
+@dataclass(frozen=True, slots=True)
+class _Purchases:
+    """What became of the invoices in the tables; `rows` are (key, values) of their sheet."""
+
+    counts: Counter[str]
+    rows: list[tuple[str, tuple[Value, ...]]]
+    findings: tuple[Finding, ...]
+
+
+def _match_purchases(folder: Path, policy: Policy, path: Path) -> _Purchases:
+    tables = load_tables(folder, kinds=_PURCHASE_TABLES)
     counts: Counter[str] = Counter()
-    rows: list[tuple[str, str, dict[str, Value]]] = []
+    rows = []
     with path.open("w", encoding="utf-8") as out:
         for received, match, decision in match_received(tables, policy):
             counts[match.status] += 1
             line = invoice_record(received.id, match, decision)
             out.write(json.dumps(line, ensure_ascii=False) + "\n")
-            rows.append(("Invoices", received.id, _invoice_row(received, match, decision)))
-    sender.send((counts, rows))  # type: ignore[attr-defined]
+            rows.append((received.id, _invoice_row(received, match, decision)))
+    return _Purchases(counts, rows, tables.findings)
+
+
+def _write_workbook(
+    path: Path,
+    purchases: Sequence[tuple[str, tuple[Value, ...]]],
+    given: dict[str, BankTransaction],
+    made: Sequence[Match],
+) -> None:
+    rows = [
+        Row(sheet="Invoices", key=key, values=dict(zip(_INVOICE_COLUMNS, values, strict=True)))
+        for key, values in purchases
+    ]
+    for match in made:
+        rows += match_rows(match, given[match.transaction_id], 1)
+    write_new(
+        path,
+        [Posting(key="trial", target="trial", kind="trial", subject="trial", rows=tuple(rows))],
+    )
 
 
 def match_received(
@@ -294,18 +351,36 @@ def match_received(
         yield received, match, "post" if isinstance(verdict, Post) else "suggest"
 
 
-def _invoice_row(received: ReceivedInvoice, match: InvoiceMatch, decision: str) -> dict[str, Value]:
+_INVOICE_COLUMNS = (
+    "Vendor",
+    "Vendor name",
+    "Invoice number",
+    "Invoice date",
+    "Currency",
+    "Gross",
+    "Orders",
+    "Status",
+    "Exceptions",
+    "Decision",
+    "Confidence",
+)
+
+
+def _invoice_row(
+    received: ReceivedInvoice, match: InvoiceMatch, decision: str
+) -> tuple[Value, ...]:
+    """Return one row of the Invoices sheet, in the order of `_INVOICE_COLUMNS`."""
     invoice = received.invoice
-    return {
-        "Vendor": match.vendor_id,
-        "Vendor name": invoice.seller.name,
-        "Invoice number": invoice.number,
-        "Invoice date": invoice.issue_date,
-        "Currency": invoice.currency,
-        "Gross": invoice.gross_total,
-        "Orders": ", ".join(sorted({a.order_id for a in match.allocations})) or None,
-        "Status": match.status,
-        "Exceptions": ", ".join(match.exceptions) or None,
-        "Decision": decision,
-        "Confidence": Decimal(str(round(match.confidence, 4))),
-    }
+    return (
+        match.vendor_id,
+        invoice.seller.name,
+        invoice.number,
+        invoice.issue_date,
+        invoice.currency,
+        invoice.gross_total,
+        ", ".join(sorted({a.order_id for a in match.allocations})) or None,
+        match.status,
+        ", ".join(match.exceptions) or None,
+        decision,
+        Decimal(str(round(match.confidence, 4))),
+    )
