@@ -350,7 +350,7 @@ def _reject(given: argparse.Namespace) -> int:
 
 
 def _undo(given: argparse.Namespace) -> int:
-    from app.actions.bank import undo_match
+    from app.actions.reconciliation import undo_match
 
     with _office(given, _person(given)) as office:
         with office.database.begin() as tx:

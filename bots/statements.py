@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from app.actions import bank, delivery
+from app.actions import bank, delivery, reconciliation
 from app.flow import Flow
 
 
@@ -32,7 +32,7 @@ class Bot:
             flow.step(bank.fetch_statements, source)
         flow.each(self.load, flow.step(bank.unread_statements))
         flow.step(bank.prove_accounts)
-        flow.step(bank.reconcile_bank, self.settings.post_to)
+        flow.step(reconciliation.reconcile_bank, self.settings.post_to)
         flow.step(delivery.deliver, self.settings.post_to)
 
     def load(self, flow: Flow, document_id: str) -> None:

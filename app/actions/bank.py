@@ -1,64 +1,39 @@
-"""The bank: files in, accounts proven, movements reconciled, matches posted."""
+"""The bank's files: taken in, read, and every account proven before anything is matched."""
 
 from __future__ import annotations
 
-import dataclasses
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import date
-from decimal import Decimal
-from typing import Any
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, select, update
 
 from app.actions.opening import statement_source
 from app.audit import Entry, record
-from app.codec import dump, load, unplain
 from app.isolation import IsolationFailure, Limits
-from app.ledger import match_postings
-from app.masterdata import every
 from app.office import Office
-from app.statement_files import INFORMATION, ReadFile, ReadStatement, read_file
+from app.statement_files import INFORMATION, Movement, ReadFile, ReadStatement, read_file
 from app.store import (
     advance,
+    chunks,
     cursor,
     document,
-    lock,
     note,
     open_findings,
     set_state,
     upsert,
-    write_posting,
 )
 from app.tables import (
-    allocations,
     documents,
-    forbidden,
-    invoices,
-    matches,
     statement_entries,
     statements,
     transactions,
 )
 from matching.continuity import Span, check_continuity
-from matching.payments import Books, reconcile
-from records.banking import (
-    BankTransaction,
-    CardSettlement,
-    FxRate,
-    OpenItem,
-    OwnAccount,
-    PaymentRun,
-    PaymentRunItem,
-    PayrollRun,
-)
 from records.documents import Document
-from records.failures import KnownFailure, Unavailable
+from records.failures import KnownFailure
 from records.findings import Finding, finding
-from records.invoices import Invoice
-from records.matches import Decision, Match
 from records.money import Money
-from records.purchasing import Contract, Customer, Vendor
 
 
 def fetch_statements(office: Office, source: str) -> int:
@@ -174,25 +149,7 @@ def _keep(tx: Connection, office: Office, given: Document, content: ReadFile) ->
         upsert(tx, statements, [row])
         if information:
             continue
-        upsert(
-            tx,
-            transactions,
-            [
-                {
-                    "id": m.id,
-                    "account": m.account,
-                    "bank_reference": m.bank_reference,
-                    "booking_date": m.booking_date,
-                    "amount_minor": m.amount_minor,
-                    "currency": m.currency,
-                    "data": m.data,
-                    "statement_id": identity,
-                    "state": "waiting",
-                    "seen_at": now,
-                }
-                for m in one.movements
-            ],
-        )
+        _keep_movements(tx, one.movements, identity, now)
         upsert(
             tx,
             statement_entries,
@@ -201,6 +158,41 @@ def _keep(tx: Connection, office: Office, given: Document, content: ReadFile) ->
     note(tx, office, "document", given.id, "read", found)
     unusable = not content.statements and any(f.blocks for f in found)
     return "held" if unusable else "filed"
+
+
+def _keep_movements(
+    tx: Connection, movements: Sequence[Movement], statement_id: str, now: str
+) -> None:
+    """Add what is new; of a movement that two files tell, the fuller telling is kept."""
+    rows = [
+        {
+            "id": m.id,
+            "account": m.account,
+            "bank_reference": m.bank_reference,
+            "booking_date": m.booking_date,
+            "amount_minor": m.amount_minor,
+            "currency": m.currency,
+            "data": m.data,
+            "statement_id": statement_id,
+            "state": "waiting",
+            "seen_at": now,
+        }
+        for m in movements
+    ]
+    if upsert(tx, transactions, rows) == len(rows):
+        return
+    told = {m.id: m.data for m in movements}
+    for ids in chunks(list(told)):
+        query = select(transactions.c.id, transactions.c.data).where(transactions.c.id.in_(ids))
+        for row in tx.execute(query).all():
+            if _fullness(told[row.id]) > _fullness(row.data):
+                change = update(transactions).where(transactions.c.id == row.id)
+                tx.execute(change.values(data=told[row.id]))
+
+
+def _fullness(data: str) -> tuple[int, str]:
+    """Order tellings of one movement, so that the files' order does not matter."""
+    return len(data), data
 
 
 def _first(one: ReadStatement) -> str | None:
@@ -291,246 +283,6 @@ def _spans(tx: Connection, account: str) -> list[Span]:
 
 def _day(text: str | None) -> date | None:
     return None if text is None else date.fromisoformat(text)
-
-
-def gather_books(tx: Connection) -> Books:
-    """Return everything a bank movement can be about, with what is still open of it."""
-    settled: dict[str, int] = {}
-    rows = tx.execute(
-        select(
-            allocations.c.item_id,
-            func.sum(allocations.c.amount_minor + allocations.c.writeoff_minor),
-        ).group_by(allocations.c.item_id)
-    )
-    for item_id, total in rows:
-        settled[item_id] = int(total)
-    items = [*every(tx, OpenItem), *_own_payables(tx)]
-    return Books(
-        own_accounts=tuple(every(tx, OwnAccount)),
-        vendors=tuple(every(tx, Vendor)),
-        customers=tuple(every(tx, Customer)),
-        items=tuple(_still_open(item, settled.get(item.id)) for item in items),
-        payment_runs=tuple(every(tx, PaymentRun)),
-        payment_run_items=tuple(every(tx, PaymentRunItem)),
-        card_settlements=tuple(every(tx, CardSettlement)),
-        payroll_runs=tuple(every(tx, PayrollRun)),
-        contracts=tuple(every(tx, Contract)),
-        fx_rates=tuple(every(tx, FxRate)),
-        forbidden=frozenset(
-            (row.transaction_id, row.item_id) for row in tx.execute(select(forbidden))
-        ),
-    )
-
-
-def _still_open(item: OpenItem, settled: int | None) -> OpenItem:
-    """Return the item with what is left of it: by its source and by our own postings."""
-    if settled is None:
-        return item
-    left = item.gross.rounded().minor - settled
-    if item.open is not None and abs(item.open.minor) < abs(left):
-        return item
-    return dataclasses.replace(item, open=Money.of_minor(left, item.gross.currency))
-
-
-def _own_payables(tx: Connection) -> Iterable[OpenItem]:
-    """Yield what we posted ourselves and the office's own list does not hold yet."""
-    listed = {
-        (item.party_id, item.number) for item in every(tx, OpenItem) if item.kind.startswith("ap_")
-    }
-    query = select(invoices, documents.c.state).join(
-        documents, documents.c.id == invoices.c.document_id
-    )
-    for row in tx.execute(query.where(documents.c.state == "posted")):
-        invoice = unplain(Invoice, row.data)
-        if (row.vendor_id, invoice.number) in listed:
-            continue
-        due = invoice.amount_due if invoice.amount_due is not None else invoice.gross_total
-        if due is None or invoice.currency is None:
-            continue
-        yield OpenItem(
-            id=row.document_id,
-            kind="ap_credit_note" if invoice.is_credit_note else "ap_invoice",
-            party_id=row.vendor_id,
-            party_name=invoice.seller.name or "",
-            party_iban=invoice.ibans[0] if invoice.ibans else None,
-            party_vat_id=invoice.seller.vat_id,
-            number=invoice.number,
-            issue_date=invoice.issue_date,
-            due_date=invoice.due_date,
-            gross=Money(-invoice.sign * due, invoice.currency),
-            skonto_percent=invoice.skonto_percent,
-            skonto_until=invoice.skonto_until,
-        )
-
-
-def reconcile_bank(office: Office, target: str | None) -> dict[str, int]:
-    """Match every movement that is not settled yet; return counts by decision.
-
-    What is within the error budget is posted (allocations, outbox, audit), the
-    rest is shown with its rivals. The whole set is solved together.
-    """
-    with office.database.begin() as tx:
-        rows = tx.execute(
-            select(transactions.c.id, transactions.c.data)
-            .where(transactions.c.state.in_(("new", "suggested", "open")))
-            .order_by(transactions.c.id)
-        ).all()
-        if not rows:
-            return {}
-        books = gather_books(tx)
-        stamp = _stamp(tx)
-    given = [(row.id, load(BankTransaction, row.data)) for row in rows]
-    made = reconcile(given, books, office.settings.payments)
-    with office.database.begin() as tx:
-        lock(tx, "reconcile")
-        if _stamp(tx) != stamp:
-            raise Unavailable("The books changed while matching; it is done again.")
-        return keep_matches(tx, office, target, dict(given), made)
-
-
-def _stamp(tx: Connection) -> tuple[int, int]:
-    """Return what changes whenever anyone else posts or undoes a match."""
-    return (
-        tx.execute(select(func.count()).select_from(allocations)).scalar_one(),
-        tx.execute(select(func.count()).select_from(forbidden)).scalar_one(),
-    )
-
-
-def keep_matches(
-    tx: Connection,
-    office: Office,
-    target: str | None,
-    given: dict[str, BankTransaction],
-    made: Sequence[Match],
-) -> dict[str, int]:
-    """Write what the matcher found; return counts by what became of the lines."""
-    now = office.now()
-    earlier = _newest_matches(tx)
-    rows, applied, entries, postings = [], [], [], []
-    states: dict[str, list[str]] = defaultdict(list)
-    for match in made:
-        before = earlier.get(match.transaction_id, (0, ""))
-        data = dump(match)
-        if data == before[1]:
-            continue  # nothing new is known of this line: last night's suggestion stands
-        revision = before[0] + 1
-        state = _state(match)
-        states[state].append(match.transaction_id)
-        rows.append(
-            {
-                "transaction_id": match.transaction_id,
-                "revision": revision,
-                "category": match.category,
-                "decision": match.decision.value,
-                "confidence": match.confidence,
-                "data": data,
-                "made_at": now,
-                "actor": office.actor,
-            }
-        )
-        if match.decision is Decision.POST:
-            applied += _applied(match, revision)
-            entries.append(
-                Entry(action="match", subject=match.transaction_id, evidence=_evidence(match))
-            )
-            if target:
-                postings += match_postings(target, match, given[match.transaction_id], revision)
-    upsert(tx, matches, rows)
-    upsert(tx, allocations, applied)
-    for state, ids in states.items():
-        for start in range(0, len(ids), 500):
-            tx.execute(
-                update(transactions)
-                .where(transactions.c.id.in_(ids[start : start + 500]))
-                .values(state=state)
-            )
-    write_posting(tx, office, postings)
-    record(tx, office, entries)
-    return {state: len(ids) for state, ids in states.items()}
-
-
-def _newest_matches(tx: Connection) -> dict[str, tuple[int, str]]:
-    """Return revision and data of the newest match of every line that is not settled."""
-    rows = tx.execute(
-        select(matches.c.transaction_id, matches.c.revision, matches.c.data, matches.c.undone_at)
-        .join(transactions, transactions.c.id == matches.c.transaction_id)
-        .where(transactions.c.state.in_(("new", "suggested", "open")))
-        .order_by(matches.c.revision)
-    )
-    return {r.transaction_id: (r.revision, "" if r.undone_at else r.data) for r in rows}
-
-
-def _state(match: Match) -> str:
-    if match.decision is Decision.POST:
-        return "posted"
-    return "suggested" if match.allocations else "open"
-
-
-def _applied(match: Match, revision: int) -> list[dict[str, Any]]:
-    written_off: dict[str, Decimal] = defaultdict(Decimal)
-    for adjustment in match.adjustments:
-        if not adjustment.is_cash and adjustment.item_id:
-            written_off[adjustment.item_id] += adjustment.amount.amount
-    merged: dict[str, Money] = {}
-    for one in match.allocations:
-        held = merged.get(one.item_id)
-        merged[one.item_id] = one.amount if held is None else held + one.amount
-    return [
-        {
-            "transaction_id": match.transaction_id,
-            "item_id": item_id,
-            "revision": revision,
-            "amount_minor": amount.minor,
-            "writeoff_minor": Money(written_off[item_id], amount.currency).minor,
-            "currency": amount.currency,
-        }
-        for item_id, amount in merged.items()
-    ]
-
-
-def _evidence(match: Match) -> dict[str, Any]:
-    return {
-        "category": match.category,
-        "items": {a.item_id: str(a.amount) for a in match.allocations},
-        "confidence": round(match.confidence, 6),
-        "rule": match.rule,
-        "reasons": list(match.reasons),
-    }
-
-
-def undo_match(office: Office, transaction_id: str, reason: str) -> None:
-    """Take a posted match back: items reopen, and the same match is never made again."""
-    now = office.now()
-    with office.database.begin() as tx:
-        rows = tx.execute(
-            select(allocations.c.item_id).where(allocations.c.transaction_id == transaction_id)
-        ).scalars()
-        items = list(rows)
-        upsert(
-            tx,
-            forbidden,
-            [
-                {
-                    "transaction_id": transaction_id,
-                    "item_id": item,
-                    "reason": reason,
-                    "by": office.actor,
-                    "at": now,
-                }
-                for item in items
-            ],
-        )
-        tx.execute(allocations.delete().where(allocations.c.transaction_id == transaction_id))
-        tx.execute(
-            update(matches)
-            .where(matches.c.transaction_id == transaction_id, matches.c.undone_at.is_(None))
-            .values(undone_at=now)
-        )
-        tx.execute(
-            update(transactions).where(transactions.c.id == transaction_id).values(state="new")
-        )
-        evidence = {"items": items, "reason": reason}
-        record(tx, office, [Entry(action="undo", subject=transaction_id, evidence=evidence)])
 
 
 def stopped_accounts(tx: Connection) -> dict[str, list[Finding]]:

@@ -6,7 +6,7 @@ import pytest
 from openpyxl import load_workbook
 
 from app import night, queries
-from app.actions import bank, desk
+from app.actions import desk, reconciliation
 from app.audit import story
 from app.flow import Direct
 from app.office import Office
@@ -111,7 +111,7 @@ def test_an_undone_match_is_never_made_again(make_office: MakeOffice) -> None:
     line = lines[0]
     assert line.match is not None
     items = {a.item_id for a in line.match.allocations}
-    bank.undo_match(office.acting("person:anna"), line.id, "wrong customer")
+    reconciliation.undo_match(office.acting("person:anna"), line.id, "wrong customer")
     night.run(office, ("statements",))
     with office.database.begin() as tx:
         after = next(b for b in queries.bank_rows(tx) if b.id == line.id)

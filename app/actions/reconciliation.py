@@ -1,0 +1,360 @@
+"""Reconciliation: bank movements against the books, posted, suggested or taken back.
+
+Every night looks again at what is open, together with the posted movements of
+the last months: a return is about a payment of an earlier night, and who pays
+from which account was learned there. What is posted stays posted; where a new
+look at it would give another answer, nothing further is posted to its items.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection, func, select, update
+
+from app.audit import Entry, record
+from app.codec import dump, load, unplain
+from app.ledger import match_postings
+from app.masterdata import every
+from app.office import Office
+from app.store import lock, upsert, write_posting
+from app.tables import (
+    allocations,
+    documents,
+    forbidden,
+    invoices,
+    matches,
+    transactions,
+)
+from matching.payments import Books, IdentifiedTransaction, reconcile
+from records.banking import (
+    BankTransaction,
+    CardSettlement,
+    FxRate,
+    OpenItem,
+    OwnAccount,
+    PaymentRun,
+    PaymentRunItem,
+    PayrollRun,
+)
+from records.failures import Unavailable
+from records.invoices import Invoice
+from records.matches import Decision, Match
+from records.money import Money
+from records.purchasing import Contract, Customer, Vendor
+
+#: How far back posted movements are looked at again: returns of direct debits
+#: come within eight weeks, or thirteen months where a mandate was missing (rare).
+HINDSIGHT_DAYS = 120
+#: Matches are not settled while they are one of these.
+UNSETTLED = ("new", "suggested", "open")
+
+#: Minor units by item: cash and what is written off.
+Settled = dict[str, tuple[int, int]]
+
+
+def reconcile_bank(office: Office, target: str | None) -> dict[str, int]:
+    """Match every movement that is not settled yet; return counts by decision.
+
+    What is within the error budget is posted (allocations, outbox, audit), the
+    rest is shown with its rivals. The whole set is solved together.
+    """
+    with office.database.begin() as tx:
+        waiting = _movements(tx, transactions.c.state.in_(UNSETTLED))
+        if not waiting:
+            return {}
+        posted = _movements(
+            tx,
+            transactions.c.state == "posted",
+            transactions.c.booking_date >= _hindsight(tx).isoformat(),
+        )
+        stored = _stored(tx, {name for name, _ in posted})
+        books = gather_books(tx, stored)
+        stamp = _stamp(tx)
+    made = {
+        m.transaction_id: m for m in reconcile([*posted, *waiting], books, office.settings.payments)
+    }
+    disputed = _disputed(stored, (made[name] for name, _ in posted))
+    chosen = [_undisputed(made[name], disputed) for name, _ in waiting]
+    with office.database.begin() as tx:
+        lock(tx, "reconcile")
+        if _stamp(tx) != stamp:
+            raise Unavailable("The books changed while matching; it is done again.")
+        return keep_matches(tx, office, target, dict(waiting), chosen)
+
+
+def _movements(tx: Connection, *where: Any) -> list[IdentifiedTransaction]:
+    query = select(transactions.c.id, transactions.c.data).where(*where)
+    rows = tx.execute(query.order_by(transactions.c.id))
+    return [(row.id, load(BankTransaction, row.data)) for row in rows]
+
+
+def _hindsight(tx: Connection) -> date:
+    """Return the first day whose posted movements are looked at again."""
+    newest = select(func.min(transactions.c.booking_date)).where(transactions.c.state == "new")
+    latest = select(func.max(transactions.c.booking_date))
+    day = tx.execute(newest).scalar() or tx.execute(latest).scalar()
+    if day is None:
+        return date.min
+    return date.fromisoformat(day) - timedelta(days=HINDSIGHT_DAYS)
+
+
+def _stored(tx: Connection, names: set[str]) -> dict[str, Settled]:
+    """Return what posted movements settled."""
+    found: dict[str, Settled] = {name: {} for name in names}
+    for row in tx.execute(select(allocations)):
+        if row.transaction_id in names:
+            found[row.transaction_id][row.item_id] = (row.amount_minor, row.writeoff_minor)
+    return found
+
+
+def _disputed(stored: dict[str, Settled], made: Iterable[Match]) -> set[str]:
+    """Return the items that posted movements would settle otherwise than they did."""
+    disputed: set[str] = set()
+    for match in made:
+        before = stored[match.transaction_id]
+        now: Settled = {}
+        if match.decision is Decision.POST:
+            now = {
+                row["item_id"]: (row["amount_minor"], row["writeoff_minor"])
+                for row in _applied(match, 0)
+            }
+        disputed.update(i for i in before.keys() | now.keys() if before.get(i) != now.get(i))
+    return disputed
+
+
+def _undisputed(match: Match, disputed: set[str]) -> Match:
+    """Return the match, only suggested where it would touch a disputed item."""
+    items = sorted({a.item_id for a in match.allocations} & disputed)
+    if match.decision is not Decision.POST or not items:
+        return match
+    why = f"an earlier posted movement settled {', '.join(items)} otherwise than it would today"
+    return dataclasses.replace(match, decision=Decision.SUGGEST, reasons=(*match.reasons, why))
+
+
+def gather_books(tx: Connection, again: dict[str, Settled] | None = None) -> Books:
+    """Return everything a bank movement can be about, with what is still open of it.
+
+    What the movements in `again` settled counts as open: they are matched anew.
+    """
+    settled: dict[str, int] = defaultdict(int)
+    for row in tx.execute(select(allocations)):
+        if not again or row.transaction_id not in again:
+            settled[row.item_id] += row.amount_minor + row.writeoff_minor
+    reopened: dict[str, int] = defaultdict(int)
+    for parts in (again or {}).values():
+        for item_id, (cash, written_off) in parts.items():
+            reopened[item_id] += cash + written_off
+    items = [*every(tx, OpenItem), *_own_payables(tx)]
+    return Books(
+        own_accounts=tuple(every(tx, OwnAccount)),
+        vendors=tuple(every(tx, Vendor)),
+        customers=tuple(every(tx, Customer)),
+        items=tuple(
+            _still_open(item, settled[item.id], reopened[item.id])
+            if item.id in settled or item.id in reopened
+            else item
+            for item in items
+        ),
+        payment_runs=tuple(every(tx, PaymentRun)),
+        payment_run_items=tuple(every(tx, PaymentRunItem)),
+        card_settlements=tuple(every(tx, CardSettlement)),
+        payroll_runs=tuple(every(tx, PayrollRun)),
+        contracts=tuple(every(tx, Contract)),
+        fx_rates=tuple(every(tx, FxRate)),
+        forbidden=frozenset(
+            (row.transaction_id, row.item_id) for row in tx.execute(select(forbidden))
+        ),
+    )
+
+
+def _still_open(item: OpenItem, settled: int, reopened: int) -> OpenItem:
+    """Return the item with what is left of it: by its source and by our own postings.
+
+    The source may know of our postings or not yet: the smaller rest is believed.
+    """
+    left = item.gross.rounded().minor - settled
+    if item.open is not None and abs(item.open.minor + reopened) < abs(left):
+        left = item.open.minor + reopened
+    return dataclasses.replace(item, open=Money.of_minor(left, item.gross.currency))
+
+
+def _own_payables(tx: Connection) -> Iterable[OpenItem]:
+    """Yield what we posted ourselves and the office's own list does not hold yet."""
+    listed = {
+        (item.party_id, item.number) for item in every(tx, OpenItem) if item.kind.startswith("ap_")
+    }
+    query = select(invoices, documents.c.state).join(
+        documents, documents.c.id == invoices.c.document_id
+    )
+    for row in tx.execute(query.where(documents.c.state == "posted")):
+        invoice = unplain(Invoice, row.data)
+        if (row.vendor_id, invoice.number) in listed:
+            continue
+        due = invoice.amount_due if invoice.amount_due is not None else invoice.gross_total
+        if due is None or invoice.currency is None:
+            continue
+        yield OpenItem(
+            id=row.document_id,
+            kind="ap_credit_note" if invoice.is_credit_note else "ap_invoice",
+            party_id=row.vendor_id,
+            party_name=invoice.seller.name or "",
+            party_iban=invoice.ibans[0] if invoice.ibans else None,
+            party_vat_id=invoice.seller.vat_id,
+            number=invoice.number,
+            issue_date=invoice.issue_date,
+            due_date=invoice.due_date,
+            gross=Money(-invoice.sign * due, invoice.currency),
+            skonto_percent=invoice.skonto_percent,
+            skonto_until=invoice.skonto_until,
+        )
+
+
+def _stamp(tx: Connection) -> tuple[int, int]:
+    """Return what changes whenever anyone else posts or undoes a match."""
+    return (
+        tx.execute(select(func.count()).select_from(allocations)).scalar_one(),
+        tx.execute(select(func.count()).select_from(forbidden)).scalar_one(),
+    )
+
+
+def keep_matches(
+    tx: Connection,
+    office: Office,
+    target: str | None,
+    given: dict[str, BankTransaction],
+    made: Sequence[Match],
+) -> dict[str, int]:
+    """Write what the matcher found; return counts by what became of the lines."""
+    now = office.now()
+    earlier = _newest_matches(tx)
+    rows, applied, entries, postings = [], [], [], []
+    states: dict[str, list[str]] = defaultdict(list)
+    for match in made:
+        before = earlier.get(match.transaction_id, (0, ""))
+        data = dump(match)
+        if data == before[1]:
+            continue  # nothing new is known of this line: last night's suggestion stands
+        revision = before[0] + 1
+        state = _state(match)
+        states[state].append(match.transaction_id)
+        rows.append(
+            {
+                "transaction_id": match.transaction_id,
+                "revision": revision,
+                "category": match.category,
+                "decision": match.decision.value,
+                "confidence": match.confidence,
+                "data": data,
+                "made_at": now,
+                "actor": office.actor,
+            }
+        )
+        if match.decision is Decision.POST:
+            applied += _applied(match, revision)
+            entries.append(
+                Entry(action="match", subject=match.transaction_id, evidence=_evidence(match))
+            )
+            if target:
+                postings += match_postings(target, match, given[match.transaction_id], revision)
+    upsert(tx, matches, rows)
+    upsert(tx, allocations, applied)
+    for state, ids in states.items():
+        for start in range(0, len(ids), 500):
+            tx.execute(
+                update(transactions)
+                .where(transactions.c.id.in_(ids[start : start + 500]))
+                .values(state=state)
+            )
+    write_posting(tx, office, postings)
+    record(tx, office, entries)
+    return {state: len(ids) for state, ids in states.items()}
+
+
+def _newest_matches(tx: Connection) -> dict[str, tuple[int, str]]:
+    """Return revision and data of the newest match of every line that is not settled."""
+    rows = tx.execute(
+        select(matches.c.transaction_id, matches.c.revision, matches.c.data, matches.c.undone_at)
+        .join(transactions, transactions.c.id == matches.c.transaction_id)
+        .where(transactions.c.state.in_(UNSETTLED))
+        .order_by(matches.c.revision)
+    )
+    return {r.transaction_id: (r.revision, "" if r.undone_at else r.data) for r in rows}
+
+
+def _state(match: Match) -> str:
+    if match.decision is Decision.POST:
+        return "posted"
+    return "suggested" if match.allocations else "open"
+
+
+def _applied(match: Match, revision: int) -> list[dict[str, Any]]:
+    written_off: dict[str, Decimal] = defaultdict(Decimal)
+    for adjustment in match.adjustments:
+        if not adjustment.is_cash and adjustment.item_id:
+            written_off[adjustment.item_id] += adjustment.amount.amount
+    merged: dict[str, Money] = {}
+    for one in match.allocations:
+        held = merged.get(one.item_id)
+        merged[one.item_id] = one.amount if held is None else held + one.amount
+    return [
+        {
+            "transaction_id": match.transaction_id,
+            "item_id": item_id,
+            "revision": revision,
+            "amount_minor": amount.minor,
+            "writeoff_minor": Money(written_off[item_id], amount.currency).minor,
+            "currency": amount.currency,
+        }
+        for item_id, amount in merged.items()
+    ]
+
+
+def _evidence(match: Match) -> dict[str, Any]:
+    return {
+        "category": match.category,
+        "items": {a.item_id: str(a.amount) for a in match.allocations},
+        "confidence": round(match.confidence, 6),
+        "rule": match.rule,
+        "reasons": list(match.reasons),
+    }
+
+
+def undo_match(office: Office, transaction_id: str, reason: str) -> None:
+    """Take a posted match back: items reopen, and the same match is never made again."""
+    now = office.now()
+    with office.database.begin() as tx:
+        rows = tx.execute(
+            select(allocations.c.item_id).where(allocations.c.transaction_id == transaction_id)
+        ).scalars()
+        items = list(rows)
+        upsert(
+            tx,
+            forbidden,
+            [
+                {
+                    "transaction_id": transaction_id,
+                    "item_id": item,
+                    "reason": reason,
+                    "by": office.actor,
+                    "at": now,
+                }
+                for item in items
+            ],
+        )
+        tx.execute(allocations.delete().where(allocations.c.transaction_id == transaction_id))
+        tx.execute(
+            update(matches)
+            .where(matches.c.transaction_id == transaction_id, matches.c.undone_at.is_(None))
+            .values(undone_at=now)
+        )
+        tx.execute(
+            update(transactions).where(transactions.c.id == transaction_id).values(state="new")
+        )
+        evidence = {"items": items, "reason": reason}
+        record(tx, office, [Entry(action="undo", subject=transaction_id, evidence=evidence)])
