@@ -138,6 +138,15 @@ def _parser() -> argparse.ArgumentParser:
 
     _add_pay(add("pay", _pay, "propose payments, and release them as files for the bank"))
 
+    vendor = add("vendor", _vendor, "change a vendor's bank details, two persons after a check")
+    parts = vendor.add_subparsers(dest="part", required=True, metavar="WHAT")
+    account = parts.add_parser(
+        "set-iban", help="enter the account; a second person enters it again"
+    )
+    account.add_argument("vendor", metavar="VENDOR")
+    account.add_argument("iban", metavar="IBAN")
+    _who(account)
+
     trial = add("try", _try, "a trial on a folder of exports, touching nothing else")
     trial.add_argument("folder", type=Path, metavar="DIR")
     trial.add_argument("--statements", metavar="SUBDIR", help="subfolder with the bank files")
@@ -172,7 +181,8 @@ def _office(given: argparse.Namespace, actor: str = "bot:nightclerk"):  # type: 
 
 
 def _person(given: argparse.Namespace) -> str:
-    return f"person:{given.person or getpass.getuser()}"
+    # One spelling each: "Anna" and "anna" are not four eyes.
+    return f"person:{(given.person or getpass.getuser()).strip().casefold()}"
 
 
 def _run(given: argparse.Namespace) -> int:
@@ -382,6 +392,18 @@ def _pay(given: argparse.Namespace) -> int:
 
     with _office(given, _person(given)) as office:
         return run_pay(office, given, sys.stdout)
+
+
+def _vendor(given: argparse.Namespace) -> int:
+    from app.actions.vendors import set_iban
+
+    with _office(given, _person(given)) as office:
+        if set_iban(office, given.vendor, given.iban, given.reason) == "proposed":
+            print(f"Entered. A second person verifies it and enters it again for {given.vendor}.")
+        else:
+            days = office.settings.matching.bank_change_cool_off_days
+            print(f"On file for {given.vendor}; nothing is paid there for {days} days.")
+    return 0
 
 
 def _try(given: argparse.Namespace) -> int:

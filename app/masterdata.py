@@ -13,6 +13,8 @@ from app.codec import dump, load
 from app.office import Office
 from app.store import upsert
 from app.tables import records
+from app.vendor_accounts import AccountHistory
+from matching.vendors import VendorDirectory
 from records.banking import (
     CardSettlement,
     FxRate,
@@ -34,6 +36,9 @@ from records.purchasing import (
 )
 
 T = TypeVar("T")
+
+#: The source of what people and we ourselves put among the records.
+OURS = "nightclerk"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +80,17 @@ def save(tx: Connection, office: Office, source: str, given: Iterable[object]) -
     """Insert or update records of a source; return how many of each kind were written.
 
     Two rows of one batch with the same id (two receipts of one order line on
-    one slip) are told apart by their order of appearance.
+    one slip) are told apart by their order of appearance. Vendors keep the
+    accounts that people verified, and the day their accounts changed.
     """
     now = office.now()
     rows: dict[tuple[str, str], dict[str, Any]] = {}
     seen: Counter[tuple[str, str]] = Counter()
+    accounts: AccountHistory | None = None
     for item in _single(given):
+        if isinstance(item, Vendor) and source != OURS:
+            accounts = accounts or AccountHistory(tx, office.today())
+            item = accounts.applied(item)
         keeping = KINDS[type(item)]
         key = (keeping.kind, keeping.id(item))
         seen[key] += 1
@@ -116,3 +126,9 @@ def every(tx: Connection, kind: type[T], party: str | None = None) -> Iterator[T
         query = query.where(records.c.party == party)
     for row in tx.execute(query.order_by(records.c.id)):
         yield load(kind, row.data)
+
+
+def doubles(tx: Connection, vendor_id: str) -> tuple[str, ...]:
+    """Return the ids of all records of the master that are the same vendor as this one."""
+    group = VendorDirectory(every(tx, Vendor)).group_of(vendor_id)
+    return tuple(v.id for v in group.members) if group else (vendor_id,)

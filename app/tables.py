@@ -298,6 +298,23 @@ approvals = Table(
     Column("at", String, nullable=False),
 )
 
+vendor_changes = Table(
+    # Bank details changed by people: entered by one, entered again by a second.
+    "vendor_changes",
+    meta,
+    Column("id", Integer, primary_key=True),
+    Column("vendor_id", String, nullable=False, index=True),
+    Column("iban", String, nullable=False),
+    # proposed -> confirmed -> shown (by the office's own system); or replaced by a later one
+    Column("state", String, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("proposed_by", String, nullable=False),
+    Column("proposed_at", String, nullable=False),
+    Column("confirmed_by", String),
+    Column("confirmed_at", String),
+    Column("confirmed_reason", Text),
+)
+
 payment_proposals = Table(
     # What to pay, from proposal to file; see app.actions.payables.
     "payment_proposals",

@@ -8,9 +8,11 @@ from typing import Any
 from sqlalchemy import Connection, Row, select, update
 
 from app.audit import Entry, record
+from app.masterdata import doubles
 from app.office import Office
 from app.store import forget, note, open_findings, set_state, upsert, write_fields
-from app.tables import approvals, documents, findings, order_allocations
+from app.tables import approvals, documents, findings, invoices, order_allocations
+from app.vendor_accounts import changers, is_among
 from records.documents import Field
 from records.failures import KnownFailure
 from records.vocabulary import FIELDS
@@ -33,6 +35,13 @@ def approve(office: Office, document_id: str, reason: str) -> str:
             raise Refused(
                 f"{document_id[:12]} could not be read, so there is nothing to post. "
                 "Enter its values with `nightclerk correct`, or reject it."
+            )
+        vendor = select(invoices.c.vendor_id).where(invoices.c.document_id == document_id)
+        vendor_id = tx.execute(vendor).scalar()
+        if vendor_id and is_among(office.actor, changers(tx, doubles(tx, vendor_id))):
+            raise Refused(
+                f"{office.actor.removeprefix('person:')} changed the bank details of {vendor_id}, "
+                "so somebody else decides about its invoices."
             )
         revision = row.revision + 1
         given = {

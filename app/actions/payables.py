@@ -19,11 +19,12 @@ from app.actions.desk import Refused
 from app.actions.reconciliation import gather_books
 from app.audit import Entry, record
 from app.codec import dump
-from app.masterdata import every, save
+from app.masterdata import OURS, doubles, every, save
 from app.office import Office
 from app.payables import Draft, Proposal, held_numbers, proposal, proposals, under_way
 from app.store import lock, upsert
 from app.tables import payment_files, payment_proposals
+from app.vendor_accounts import changers, is_among
 from connectors.keeping import write_whole
 from connectors.payments import Account, Address, PaymentFile, Transfer, Unwritable, nacha, pain001
 from matching.payment_proposals import (
@@ -93,14 +94,15 @@ def propose(office: Office, until: str | None = None) -> str:
 def release(office: Office, proposal_id: str, reason: str) -> list[str]:
     """Release a proposal and write its files; return their paths, [] while a second is needed.
 
-    Refused to whoever proposed it, and where anything it rests on is no longer
-    so: items, amounts, accounts on file. What a bot proposed needs two persons.
+    Refused to whoever proposed it or changed the bank details of a payee, and
+    where anything it rests on is no longer so: items, amounts, accounts on
+    file. What a bot proposed needs two persons.
     """
     with office.database.begin() as tx:
         lock(tx, "payments")
         given = proposal(tx, proposal_id)
         if given.state == "proposed":
-            _may_release(given, office.actor)
+            _may_release(tx, given, office.actor)
             _still_so(tx, office, given)
             if given.checked_by is None and not given.proposed_by.startswith("person:"):
                 change = {"checked_by": office.actor}
@@ -176,13 +178,19 @@ def _timeless(payments: Iterable[PaymentProposal]) -> list[PaymentProposal]:
     return [dataclasses.replace(p, execution_date=date.min) for p in payments]
 
 
-def _may_release(given: Proposal, actor: str) -> None:
+def _may_release(tx: Connection, given: Proposal, actor: str) -> None:
     if not actor.startswith("person:"):
         raise Refused(f"{given.id} is released by a person.")
     for role, person in (("proposed", given.proposed_by), ("checked", given.checked_by)):
-        if person is not None and person.casefold() == actor.casefold():
+        if person is not None and is_among(actor, [person]):
             raise Refused(
                 f"{actor.removeprefix('person:')} {role} {given.id}; a second person releases it."
+            )
+    for one in given.draft.payments:
+        if is_among(actor, changers(tx, doubles(tx, one.vendor_id))):
+            raise Refused(
+                f"{actor.removeprefix('person:')} changed the bank details of {one.payee}, "
+                f"so somebody else releases {given.id}."
             )
 
 
@@ -236,7 +244,7 @@ def _order(tx: Connection, office: Office, given: Proposal) -> None:
             for transfer, payment in zip(file.transfers, payments, strict=True)
             for item in payment.items
         ]
-        save(tx, office, "nightclerk", [run, *parts])
+        save(tx, office, OURS, [run, *parts])
 
 
 def _payer(tx: Connection, office: Office, currency: str) -> OwnAccount:
