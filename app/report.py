@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 import io
+import re
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from email.message import EmailMessage
@@ -38,6 +39,21 @@ from records.findings import Finding
 #: Rows of a list shown in the mail; the workbook holds all of them.
 SHOWN = 200
 
+_DOCUMENT_ID = re.compile(r"\b[0-9a-f]{64}\b")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """What went wrong beside the documents; `more` findings like it are left out."""
+
+    subject: str
+    finding: Finding
+    more: int = 0
+
+    def __str__(self) -> str:
+        others = f" (and {self.more} more like it)" if self.more else ""
+        return f"{self.finding}{others}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Morning:
@@ -52,7 +68,7 @@ class Morning:
     messages: tuple[MessageRow, ...]
     bank_open: tuple[BankRow, ...]
     bank_posted: int
-    troubles: tuple[tuple[str, Finding], ...]
+    troubles: tuple[Trouble, ...]
     complete: Completeness
     owners: Mapping[str, str]
 
@@ -75,16 +91,16 @@ class Morning:
 
     def age(self, row: DocumentRow) -> int:
         """Return how many days a document has been here."""
-        return age_days(row.seen_at, self.today)
+        return age_days(row.seen_at.astimezone(self.at.tzinfo), self.today)
 
     @property
     def headline(self) -> str:
         """Return the report in one line: the subject of the mail."""
         parts = [f"{len(self.posted)} posted", f"{len(self.held)} held"]
         if self.bank_open:
-            parts.append(f"{len(self.bank_open)} bank lines to look at")
+            parts.append(f"{_count(len(self.bank_open), 'bank line')} to look at")
         if self.troubles:
-            parts.append(f"{len(self.troubles)} troubles")
+            parts.append(_count(len(self.troubles), "trouble"))
         return ", ".join(parts)
 
 
@@ -107,20 +123,52 @@ def gather(
         .order_by(findings.c.id)
     )
     complete = completeness(tx)
+    received = message_rows(tx)
     return Morning(
         company=company,
         at=at,
         since=since,
         posted=tuple(r for r in document_rows(tx, ("posted",), after)),
-        held=tuple(document_rows(tx, ("held",))),
+        held=tuple(map(_brief, document_rows(tx, ("held",)))),
         filed=tuple(r for r in document_rows(tx, filed, after) if r.kind != "bank_statement"),
-        messages=tuple(message_rows(tx)),
+        messages=tuple(received),
         bank_open=tuple(bank_open),
         bank_posted=complete.bank_lines_by_outcome.get("posted", 0),
-        troubles=tuple((row.subject, as_finding(row)) for row in troubles),
+        troubles=tuple(_troubles([(r.subject, as_finding(r)) for r in troubles], received)),
         complete=complete,
         owners=owners,
     )
+
+
+def _troubles(
+    found: Sequence[tuple[str, Finding]], received: Sequence[MessageRow]
+) -> Iterator[Trouble]:
+    """Yield one trouble for each subject and code: a bomb has a thousand parts, one reason."""
+    names = {m.key: f'message "{m.subject}" from {m.sender}' for m in received}
+    counted = Counter((subject, item.code) for subject, item in found)
+    told = set()
+    for subject, item in found:
+        if (subject, item.code) not in told:
+            told.add((subject, item.code))
+            more = counted[subject, item.code] - 1
+            yield Trouble(subject=names.get(subject, subject), finding=item, more=more)
+
+
+def _brief(row: DocumentRow) -> DocumentRow:
+    """Cut the ids of other documents in what is said of this one to what people type."""
+
+    def cut(text: str | None) -> str | None:
+        return None if text is None else _DOCUMENT_ID.sub(lambda found: found[0][:12], text)
+
+    said = [
+        replace(f, message=cut(f.message) or "", expected=cut(f.expected), actual=cut(f.actual))
+        for f in row.findings
+    ]
+    return replace(row, findings=tuple(said))
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 _TEMPLATES = Environment(
@@ -143,7 +191,7 @@ def as_text(morning: Morning) -> str:
 
 
 def as_workbook(morning: Morning) -> bytes:
-    """Render as XLSX: held, posted, bank, messages, proof. Text never becomes a formula."""
+    """Render as XLSX, a sheet for each part. Text never becomes a formula."""
     out = io.BytesIO()
     options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
     with xlsxwriter.Workbook(out, options) as book:
@@ -174,6 +222,11 @@ def as_workbook(morning: Morning) -> bytes:
                 for d in morning.posted
             ],
         )
+        sheet(
+            "Filed",
+            ["Document", "Kind", "What", "From", "Origin"],
+            [[d.id[:12], d.kind, d.title, d.sender, d.origin] for d in morning.filed],
+        )
         sheet("Bank", _BANK, [_bank_row(b) for b in morning.bank_open])
         sheet(
             "Messages",
@@ -182,6 +235,11 @@ def as_workbook(morning: Morning) -> bytes:
                 [str(r.received_at), r.sender, r.subject, r.outcome, r.reason, r.key]
                 for r in morning.messages
             ],
+        )
+        sheet(
+            "Troubles",
+            ["Of", "Reason", "What", "What to do"],
+            [[t.subject, t.finding.code, str(t), t.finding.remedy] for t in morning.troubles],
         )
         sheet("Proof", ["What", "Outcome", "Count"], _proof_rows(morning.complete))
     return out.getvalue()
@@ -201,7 +259,8 @@ def _held_rows(morning: Morning, row: DocumentRow) -> list[list[object]]:
     reasons = [f for f in row.findings if f.blocks]
     lead: list[object] = [row.id[:12], row.title, morning.owner(row), morning.age(row)]
     return [
-        [*lead, f.code, f.where, f.message, f.expected, f.actual, f.remedy, *_gross(row)] for f in reasons
+        [*lead, f.code, f.where, f.message, f.expected, f.actual, f.remedy, *_gross(row)]
+        for f in reasons
     ]
 
 
@@ -253,9 +312,3 @@ def as_mail(morning: Morning, *, sender: str, to: tuple[str, ...], message_id: s
         filename=f"nightclerk-{morning.today}.xlsx",
     )
     return mail
-
-
-def reasons_count(morning: Morning) -> list[tuple[str, int]]:
-    """Return the blocking reasons by how often they occur, most first."""
-    counted = Counter(f.code for d in morning.held for f in d.findings if f.blocks)
-    return counted.most_common()
