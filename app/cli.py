@@ -108,6 +108,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     statements.add_argument("paths", nargs="+", type=Path, metavar="PATH")
     statements.add_argument("--jsonl", type=Path, help="write here instead of standard output")
+    statements.add_argument(
+        "--profiles", type=Path, metavar="DIR", help="confirmed profiles for CSV and XLSX"
+    )
+
+    profile = add("profile", _profile, "print how a bank's CSV or XLSX would be read, to confirm")
+    profile.add_argument("file", type=Path, metavar="FILE")
 
     export = add("export", _export, "print results from the database as JSON lines")
     export.add_argument("what", choices=["invoices", "matches"])
@@ -240,12 +246,27 @@ def _extract(given: argparse.Namespace) -> int:
 
 
 def _statements(given: argparse.Namespace) -> int:
+    from app.bank_profiles import load_profiles
     from app.statements import statement_lines
 
-    _must_exist(given.paths)
+    _must_exist([*given.paths, *([given.profiles] if given.profiles else [])])
+    profiles = load_profiles(given.profiles) if given.profiles else ()
     with _output(given.jsonl) as out:
-        for line in statement_lines(given.paths):
+        for line in statement_lines(given.paths, profiles):
             out.write(json.dumps(line, ensure_ascii=False) + "\n")
+    return 0
+
+
+def _profile(given: argparse.Namespace) -> int:
+    from app.bank_profiles import propose
+    from records.documents import Document
+
+    _must_exist([given.file])
+    name = given.file.name
+    proposed = propose(Document(id=name, media_type="", path=given.file, name=name))
+    if proposed is None:
+        raise KnownFailure(f"{given.file}: no row with a date and an amount was found.")
+    print(proposed, end="")
     return 0
 
 

@@ -179,6 +179,7 @@ a reference, never a value: `{env: NAME}`, `{file: PATH}` or
 |---|---|---|
 | `database` | `sqlite:///var/nightclerk.db` | `sqlite:///FILE` or `postgresql://USER@HOST/NAME`; may be a secret |
 | `files` | `var/files` | folder that keeps every document's bytes, named by their SHA-256 |
+| `bank_profiles` | none | folder of confirmed profiles for banks' CSV and XLSX files, one YAML file each |
 | `mail`, `senders`, `records`, `statements`, `posters` | none | lists of connectors, see below |
 | `bots` | none | what each bot works on, see below |
 | `schedules` | none | list of when bots run under `nightclerk serve` |"""

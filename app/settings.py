@@ -26,7 +26,9 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError
 
+from app.bank_profiles import load_profiles
 from app.families import implementation
+from connectors.banks import Profile
 from matching.payments import PaymentPolicy
 from matching.policy import Policy
 from records.failures import ConfigurationFault
@@ -173,6 +175,8 @@ class Settings:
     schedules: tuple[ScheduleEntry, ...]
     version: str
     folder: Path
+    #: Confirmed profiles of banks' CSV and XLSX files, from the folder `bank_profiles`.
+    bank_profiles: tuple[Profile, ...] = ()
 
     def plugin(self, section: str, name: str) -> Plugin:
         """Return the plugin `name` of a section; dangling names were refused at loading."""
@@ -188,7 +192,16 @@ _MODELS: dict[str, type[_Model]] = {
     "service": Service,
 }
 _DATACLASSES: dict[str, type[Any]] = {"matching": Policy, "payments": PaymentPolicy}
-_TOP = ("database", "files", *_MODELS, *_DATACLASSES, *PLUGIN_SECTIONS, "bots", "schedules")
+_TOP = (
+    "database",
+    "files",
+    "bank_profiles",
+    *_MODELS,
+    *_DATACLASSES,
+    *PLUGIN_SECTIONS,
+    "bots",
+    "schedules",
+)
 
 
 def load(path: Path) -> Settings:
@@ -252,6 +265,7 @@ class _Loader:
             schedules=schedules,
             version=self.version,
             folder=self.folder,
+            bank_profiles=self.bank_profiles(tree),
             **models,
             **plain,
         )
@@ -267,6 +281,21 @@ class _Loader:
                 "database must be sqlite:///FILE or postgresql://USER@HOST/NAME.",
             )
         return url.replace("postgresql://", "postgresql+psycopg://", 1)
+
+    def bank_profiles(self, tree: CommentedMap) -> tuple[Profile, ...]:
+        if tree.get("bank_profiles") is None:
+            return ()
+        folder = self.rooted(Path(str(tree["bank_profiles"])))
+        line = _line(tree, "bank_profiles")
+        if not folder.is_dir():
+            self.fault(line, f"bank_profiles: {folder} is no folder. Make it, or correct the path.")
+            return ()
+        try:
+            return load_profiles(folder)
+        except ConfigurationFault as error:
+            for problem in str(error).splitlines():
+                self.fault(line, f"bank_profiles: {problem}")
+            return ()
 
     def model(self, name: str, model: type[_Model], raw: Any, line: int) -> Any:
         try:

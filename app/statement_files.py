@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from app.codec import dump, prepare
-from connectors.banks import read
+from connectors.banks import Profile, read
 from records.banking import BankTransaction, Statement
 from records.documents import Document
 from records.findings import Finding
@@ -59,12 +59,16 @@ class ReadFile:
     findings: tuple[Finding, ...]
 
 
-def read_file(document: Document) -> ReadFile:
-    """Read a bank file completely. Never raises on bad bytes: they become Findings."""
+def read_file(document: Document, profiles: Sequence[Profile] = ()) -> ReadFile:
+    """Read a bank file completely. Never raises on bad bytes: they become Findings.
+
+    `profiles` are the confirmed ones for tables; the statement of a table that
+    was read by a guess says so (`profile_guessed`).
+    """
     found: list[Finding] = []
     whole: list[ReadStatement] = []
     buffer: list[BankTransaction] = []
-    for item in read(document):
+    for item in read(document, profiles):
         if isinstance(item, BankTransaction):
             buffer.append(item)
         elif isinstance(item, Finding):

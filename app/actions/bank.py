@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import date
@@ -25,6 +26,7 @@ from app.store import (
 )
 from app.tables import (
     documents,
+    findings,
     statement_entries,
     statements,
     transactions,
@@ -32,7 +34,7 @@ from app.tables import (
 from matching.continuity import Span, check_continuity
 from records.documents import Document
 from records.failures import KnownFailure
-from records.findings import Finding, finding
+from records.findings import Finding, Severity, finding
 from records.money import Money
 
 
@@ -71,19 +73,35 @@ def add_file(tx: Connection, office: Office, given: Document) -> int:
 
 
 def unread_statements(office: Office) -> list[str]:
-    """Return the ids of bank files that are not in the books yet."""
+    """Return the bank files to read (`document` or `document@profiles`).
+
+    These are the new ones, and those whose profile was only guessed when there
+    are other confirmed profiles now.
+    """
     query = select(documents.c.id).where(documents.c.state == "bank_file")
+    guessed = (
+        select(documents.c.id)
+        .join(findings, findings.c.subject == documents.c.id)
+        .where(documents.c.state == "held", documents.c.kind == "bank_statement")
+        .where(findings.c.code == "profile_guessed", findings.c.closed_at.is_(None))
+        .distinct()
+    )
+    profiles = office.settings.bank_profiles
+    known = hashlib.blake2b(repr(profiles).encode(), digest_size=8).hexdigest()
     with office.database.begin() as tx:
-        return list(tx.execute(query.order_by(documents.c.id)).scalars())
+        new = list(tx.execute(query.order_by(documents.c.id)).scalars())
+        waiting = tx.execute(guessed.order_by(documents.c.id)).scalars() if profiles else ()
+        return [*new, *(f"{document_id}@{known}" for document_id in waiting)]
 
 
-def load_statement(office: Office, document_id: str) -> str:
+def load_statement(office: Office, work: str) -> str:
     """Read one bank file into movements; return its new state."""
+    document_id = work.partition("@")[0]
     with office.database.begin() as tx:
         given = document(tx, document_id)
     try:
         content: ReadFile | IsolationFailure = office.box.run(
-            read_file, given, limits=_limits(office)
+            read_file, given, office.settings.bank_profiles, limits=_limits(office)
         )
     except IsolationFailure as failure:
         content = failure
@@ -91,9 +109,9 @@ def load_statement(office: Office, document_id: str) -> str:
 
 
 def load_statements(office: Office, given: Iterable[Document]) -> None:
-    """Read many bank files in warm processes, as a trial does."""
+    """Read many bank files in warm processes, as a trial does: guessed profiles are believed."""
     for one, content in office.box.map(read_file, given, limits=_limits(office)):
-        keep_statements(office, one, content)
+        keep_statements(office, one, content, believe_guesses=True)
 
 
 def _limits(office: Office) -> Limits:
@@ -102,12 +120,21 @@ def _limits(office: Office) -> Limits:
 
 
 def keep_statements(
-    office: Office, given: Document, content: ReadFile | IsolationFailure | KnownFailure
+    office: Office,
+    given: Document,
+    content: ReadFile | IsolationFailure | KnownFailure,
+    *,
+    believe_guesses: bool = False,
 ) -> str:
-    """Put what a bank file said into the books; return the file's new state."""
+    """Put what a bank file said into the books; return the file's new state.
+
+    A table that was read by a guess waits until a person confirms its profile.
+    """
     if not isinstance(content, ReadFile):
         problem = finding("reader_crashed", where=given.name, actual=str(content))
         content = ReadFile((), (problem,))
+    elif not believe_guesses:
+        content = _confirmed_only(content, given)
     document_id = given.id
     with office.database.begin() as tx:
         state = _keep(tx, office, given, content)
@@ -121,6 +148,28 @@ def keep_statements(
         }
         record(tx, office, [Entry(action="read", subject=document_id, evidence=evidence)])
     return state
+
+
+def _confirmed_only(content: ReadFile, given: Document) -> ReadFile:
+    """Return the content without the statements whose profile nobody confirmed."""
+    guesses = [
+        one
+        for one in content.statements
+        if any(f.code == "profile_guessed" for f in one.statement.findings)
+    ]
+    if not guesses:
+        return content
+    problem = finding(
+        "profile_guessed",
+        where=given.name,
+        message="Nobody has confirmed how the file's columns are to be read; nothing is booked",
+        severity=Severity.BLOCK,
+        remedy=f"Print the guess with `nightclerk profile {given.path}`, check it, and save it "
+        "as a file in the folder that `bank_profiles` names; the next run reads the file.",
+    )
+    kept = tuple(one for one in content.statements if one not in guesses)
+    said = tuple(f for one in guesses for f in one.statement.findings if f.code != problem.code)
+    return ReadFile(kept, (*content.findings, *said, problem))
 
 
 def _keep(tx: Connection, office: Office, given: Document, content: ReadFile) -> str:

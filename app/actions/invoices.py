@@ -21,6 +21,7 @@ from app.isolation import Crashed, IsolationFailure, Limits, OutOfMemory, TookTo
 from app.ledger import exception_posting, invoice_posting
 from app.masterdata import every
 from app.office import Office
+from app.reading import read_document
 from app.store import (
     document,
     forget,
@@ -36,7 +37,7 @@ from app.store import (
 from app.tables import approvals, documents, invoices, messages, order_allocations
 from connectors import browser
 from connectors.keeping import keep_bytes
-from extractors.reading import ReadOptions, read
+from extractors.reading import ReadOptions
 from matching.duplicates import EarlierInvoice
 from matching.policy import Hold, Join, Policy, Post, Verdict, decide
 from matching.purchases import PurchaseBooks, match_invoice
@@ -113,7 +114,7 @@ def _read(office: Office, given: Document) -> list[Reading]:
     )
     codes = {TookTooLong: "took_too_long", OutOfMemory: "out_of_memory", Crashed: "reader_crashed"}
     try:
-        return office.box.run(read, given, options, limits=limits)
+        return office.box.run(read_document, given, options, settings.bank_profiles, limits=limits)
     except IsolationFailure as failure:
         problem = finding(codes[type(failure)], where=given.name, actual=str(failure))
         return [Reading(kind=Kind.UNKNOWN, findings=(problem,))]
