@@ -61,7 +61,9 @@ def add_totals(draft: Draft, totals: Totals, sign: int, style: Style) -> None:
                 proved=proved,
             )
         )
-    bare = totals.chosen and not any(row.basis for row in totals.taxes)
+    # Included taxes of several rates are rows of their own, whatever their base.
+    several = len(totals.taxes) > 1 and "net_total" not in totals.chosen
+    bare = totals.chosen and not several and not any(row.basis for row in totals.taxes)
     if bare and _single_tax_row(draft, totals, sign):
         return
     for number, row in enumerate(totals.taxes, 1):
@@ -70,6 +72,8 @@ def add_totals(draft: Draft, totals: Totals, sign: int, style: Style) -> None:
 
 def _tax_row(draft: Draft, number: int, row: TaxRow, sign: int) -> None:
     why = "rate times base is the tax" if row.proved else "printed in one row"
+    if row.basis is None and row.gross is not None:
+        why = f"{plain(row.gross)} includes this tax"
     sure = 0.98 if row.proved else 0.85
     percent = row.percent
     draft.fields.append(
@@ -100,6 +104,11 @@ def _tax_row(draft: Draft, number: int, row: TaxRow, sign: int) -> None:
                     proved=row.proved,
                 )
             )
+    if row.basis is None and row.gross is not None and row.tax is not None and row.proved:
+        net = plain((row.gross - row.tax.value) * sign)
+        draft.fields.append(
+            draft.field("tax_basis", net, None, 0, 0, sure, why, line=number, proved=True)
+        )
 
 
 def _single_tax_row(draft: Draft, totals: Totals, sign: int) -> bool:
@@ -218,7 +227,7 @@ def _line(
             if name == "quantity" and sign < 0:
                 amount = abs(amount)
             elif name == "vat_rate":
-                amount = cell.figure.read(Style.COMMA if "," in cell.figure.digits else Style.POINT)
+                amount = vat_rate_of(item) or amount
             value = plain(amount)
         if value is None or (name != "line_id" and cell.figure is None):
             continue
@@ -238,9 +247,9 @@ def _line(
         )
     rate = item.cells.get("vat_text")
     if rate is not None and "vat_rate" not in item.cells:
-        found = re.search(r"\d{1,2}(?:[.,]\d{1,2})?(?=\s?%)", rate.text)
-        if found:
-            value = plain(Decimal(found.group().replace(",", ".")))
+        percent = vat_rate_of(item)
+        if percent is not None:
+            value = plain(percent)
             draft.fields.append(
                 draft.field(
                     "vat_rate",
@@ -331,4 +340,25 @@ def sums_of(items: Sequence[Item], style: Style) -> Sums:
     cuts = sum(
         (abs(c.figure.read(style)) for i in items for c in i.allowances if c.figure), Decimal(0)
     )
-    return Sums(plain, plain - cuts, len(items))
+    return Sums(plain, plain - cuts, len(items), () if cuts else _by_rate(items, style))
+
+
+def _by_rate(items: Sequence[Item], style: Style) -> tuple[tuple[Decimal, Decimal], ...]:
+    found: dict[Decimal, Decimal] = {}
+    for item in items:
+        rate, amount = vat_rate_of(item), item.amount(style)
+        if rate is None or amount is None:
+            return ()
+        found[rate] = found.get(rate, Decimal(0)) + amount
+    return tuple(found.items())
+
+
+def vat_rate_of(item: Item) -> Decimal | None:
+    """Return the VAT rate printed in a line's columns, in percent."""
+    cell = item.cells.get("vat_rate")
+    if cell is not None and cell.figure is not None:
+        # A rate may be written `5.5` on a page whose amounts have commas.
+        return cell.figure.read(Style.COMMA if "," in cell.figure.digits else Style.POINT)
+    cell = item.cells.get("vat_text")
+    found = re.search(r"\d{1,2}(?:[.,]\d{1,2})?(?=\s?%)", cell.text) if cell else None
+    return Decimal(found.group().replace(",", ".")) if found else None

@@ -97,7 +97,10 @@ class Occurrence(NamedTuple):
 
 
 class TaxRow(NamedTuple):
-    """One row of the tax breakdown; `proved` when rate times base is the tax."""
+    """One row of the tax breakdown; `proved` when rate times base is the tax.
+
+    `gross` is the amount the tax is included in, where that is known instead of the base.
+    """
 
     rate: Decimal
     basis: Occurrence | None
@@ -105,6 +108,7 @@ class TaxRow(NamedTuple):
     percent: Figure
     row: Row
     proved: bool
+    gross: Decimal | None = None
 
 
 def occurrences(sheet: Sheet, style: Style, taken: frozenset[int]) -> Iterator[Occurrence]:
@@ -254,6 +258,10 @@ def tax_rows(found: Iterable[Occurrence]) -> Iterator[TaxRow]:
             if pair:
                 yield TaxRow(rate, pair[0], pair[1], percent, row, True)
                 break
+            around = _around(money, rate, percent) if percent.percent else None
+            if around:
+                yield TaxRow(rate, None, around[1], percent, row, False, around[0].value)
+                break
             taxed = [i for i in money if i.concepts.get("tax_total", 0) >= 0.7]
             if percent.percent and len(taxed) == 1 and len(money) == 1:
                 yield TaxRow(rate, None, taxed[0], percent, row, False)
@@ -274,6 +282,24 @@ def _pair(
                 continue
             if abs(abs(basis.value) * rate / 100 - abs(tax.value)) <= Decimal("0.0101"):
                 return basis, tax
+    return None
+
+
+def included_tax(gross: Decimal, rate: Decimal) -> Decimal:
+    """Return the tax at `rate` percent that a gross amount includes, unrounded."""
+    return gross * rate / (100 + rate)
+
+
+def _around(
+    money: Sequence[Occurrence], rate: Decimal, percent: Figure
+) -> tuple[Occurrence, Occurrence] | None:
+    """Find a gross amount and the tax it includes: `19 %  379,80  60,64`."""
+    usable = [i for i in money if i.figure is not percent and i.value]
+    if rate == 0 or len(usable) != 2:
+        return None
+    gross, tax = sorted(usable, key=lambda i: -abs(i.value))
+    if abs(included_tax(abs(gross.value), rate) - abs(tax.value)) <= CENT:
+        return gross, tax
     return None
 
 

@@ -14,6 +14,7 @@ from extractors.pages.amounts import (
     Occurrence,
     TaxRow,
     distinct,
+    included_tax,
     occurrences,
     ranked,
     tax_rows,
@@ -41,11 +42,15 @@ class Totals:
 
 
 class Sums(NamedTuple):
-    """What the invoice lines add up to; `plain` ignores allowances printed under lines."""
+    """What the invoice lines add up to; `plain` ignores allowances printed under lines.
+
+    `by_rate` adds them up per VAT rate; it is empty where a line names none.
+    """
 
     plain: Decimal | None
     reduced: Decimal | None
     lines: int
+    by_rate: tuple[tuple[Decimal, Decimal], ...] = ()
 
     def has(self, value: Decimal) -> bool:
         """Say whether the lines add up to `value`, up to a cent per line of rounding."""
@@ -62,7 +67,7 @@ def choose(sheet: Sheet, style: Style, taken: frozenset[int], sums: Sums) -> Tot
     totals = _triple(found, taxes, sums)
     _settle_payment(totals, found)
     _settle_adjustments(totals, found, sums)
-    totals.taxes = _agreeing(taxes, totals)
+    totals.taxes = totals.taxes or _agreeing(taxes, totals)
     return totals
 
 
@@ -155,10 +160,82 @@ def _triple(found: list[Occurrence], taxes: list[TaxRow], sums: Sums) -> Totals:
             best.why = dict.fromkeys(best.proved, why)
             if (confirmations == 0 and score < 3.2) or (named and g.value not in named):
                 best.doubtful = {"gross_total"}
+    if best.doubtful or not best.chosen:
+        included = _included(gross, by_value, taxes, sums)
+        if included is not None:
+            _due_instead_of_gross(included, found)
+            return included
     if best.chosen:
         _due_instead_of_gross(best, found)
         return best
     return _by_label(gross, net, tax, taxes, sums)
+
+
+def _included(
+    gross: list[tuple[float, Occurrence]],
+    by_value: dict[Decimal, tuple[float, Occurrence]],
+    taxes: list[TaxRow],
+    sums: Sums,
+) -> Totals | None:
+    """Prove a gross total that includes tax at several rates: `of which VAT 19 % 60.64`."""
+    rows = [t for t in taxes if t.tax is not None and t.tax.value]
+    if len(rows) < 2 or len({t.rate for t in rows}) < len(rows):
+        return None
+    tax = sum((abs(t.tax.value) for t in rows if t.tax), Decimal(0))
+    for score, g in gross:
+        if score < 0.5 or abs(g.value) <= tax:
+            continue
+        known = _gross_of_rates(rows, abs(g.value), sums)
+        if not known and not _implied(rows, abs(g.value)):
+            continue
+        signed = tax if g.value > 0 else -tax
+        totals = Totals(chosen={"gross_total": g}, score=score + 2)
+        if signed in by_value:
+            totals.chosen["tax_total"] = by_value[signed][1]
+        else:
+            totals.derived["tax_total"] = signed
+        totals.derived["net_total"] = g.value - signed
+        totals.proved = {"gross_total", "tax_total", "net_total"}
+        why = f"the tax rows are the tax that {g.value} includes at their rates"
+        totals.why = dict.fromkeys(totals.proved, why)
+        totals.taxes = known or rows
+        return totals
+    return None
+
+
+def _gross_of_rates(rows: list[TaxRow], gross: Decimal, sums: Sums) -> list[TaxRow]:
+    """Return the rows with the gross amount of each rate, if these are the total's parts."""
+    lines = dict(sums.by_rate)
+    known: list[TaxRow] = []
+    rest = gross - abs(lines.get(Decimal(0), Decimal(0)))
+    for row in rows:
+        assert row.tax is not None
+        part = lines.get(row.rate) if row.gross is None else row.gross
+        if row.basis is not None:
+            part = abs(row.basis.value) + abs(row.tax.value)
+        if part is None:
+            return []
+        part = abs(part)
+        slack = CENT * max(1, sums.lines // 4)
+        if abs(included_tax(part, row.rate) - abs(row.tax.value)) > slack:
+            return []
+        rest -= part
+        sign = 1 if row.tax.value > 0 else -1
+        known.append(row._replace(gross=part * sign, proved=True))
+    return known if abs(rest) <= CENT else []
+
+
+def _implied(rows: list[TaxRow], gross: Decimal) -> bool:
+    """Say whether the amounts that the rounded taxes imply at their rates make up the total.
+
+    A rate under 2 % says too little about its base.
+    """
+    if any(r.rate < 2 for r in rows):
+        return False
+    factors = [(abs(r.tax.value), (100 + r.rate) / r.rate) for r in rows if r.tax]
+    implied = sum((tax * factor for tax, factor in factors), Decimal(0))
+    slack = sum((factor for _, factor in factors), Decimal(0)) * CENT / 2
+    return abs(implied - gross) <= slack
 
 
 def _due_instead_of_gross(best: Totals, found: list[Occurrence]) -> None:
