@@ -240,7 +240,8 @@ def row_xml(number: int, puts: Iterable[Put], prefix: str = "") -> str:
     """Return one row as XML, its cells in the order of their columns."""
     cells = []
     for column, value, style in sorted(puts, key=_by_column):
-        start = f'<{prefix}c r="{column_name(column)}{number}" s="{style}"'
+        name = _NAMES[column] if column < len(_NAMES) else column_name(column)
+        start = f'<{prefix}c r="{name}{number}" s="{style}"'
         if value.type == "t":
             text = escaped(value.text)
             cells.append(

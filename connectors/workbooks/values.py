@@ -6,6 +6,7 @@ import re
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 from typing import NamedTuple
 from xml.sax.saxutils import escape
 
@@ -87,6 +88,7 @@ def _number(value: Decimal, look: Look) -> Written:
     return Written(text, "n", look)
 
 
+@lru_cache(maxsize=4096)
 def _days(day: date, from_1904: bool) -> int | None:
     # Serial numbers before 1 March 1900 disagree between programs (a leap day that never was).
     if day < date(1904, 1, 2) if from_1904 else day < date(1900, 3, 1):
@@ -95,7 +97,9 @@ def _days(day: date, from_1904: bool) -> int | None:
 
 
 def _text(value: str) -> Written:
-    clean = _FORBIDDEN.sub(" ", value.replace("\r\n", "\n").replace("\r", "\n"))
+    clean = value
+    if not value.isprintable():  # most are, and looking closer costs more than the rest
+        clean = _FORBIDDEN.sub(" ", value.replace("\r\n", "\n").replace("\r", "\n"))
     if len(clean) > _LONGEST:
         clean = clean[: _LONGEST - len(_CUT)] + _CUT
     return Written(clean, "t", Look.QUOTED if clean.startswith(_FORMULA_START) else Look.TEXT)
