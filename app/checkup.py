@@ -12,7 +12,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.actions import opening
 from app.office import Office
 from app.settings import examine
-from records.failures import KnownFailure
+from app.timetable import timetable
+from records.failures import ConfigurationFault, KnownFailure
 
 _OPENERS: dict[str, Callable[[Office, str], object]] = {
     "mail": opening.mailbox,
@@ -44,12 +45,17 @@ def check(path: Path) -> int:
     for section, opener in _OPENERS.items():
         for name in settings.plugins[section]:
             broken += not _tried(f"{section} {name}", lambda o=opener, n=name: o(office, n))  # type: ignore[misc]
+    try:
+        timetable(settings)
+    except ConfigurationFault as fault:
+        print(f"FAULT schedules: {fault}")
+        broken += 1
     for name in settings.bots:
         when = [s.cron for s in settings.schedules if s.bot == name]
         print(f"ok    bot {name}: " + (f"runs at {', '.join(when)}" if when else "no schedule"))
     office.database.dispose()
     if broken:
-        print(f"\n{broken} connections do not work. Mend them; the rest of the night would run.")
+        print(f"\n{broken} to mend. The rest of the night would run.")
         return 1
     print("\nAll is well. Next: `nightclerk run all --dry-run`.")
     return 0

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from app.codec import dump, load
 from app.office import Office
@@ -116,6 +116,21 @@ def _single(given: Iterable[object]) -> Iterator[object]:
             yield from item.lines
         else:
             yield item
+
+
+_KEPT: dict[tuple[str, str], tuple[tuple[int, str], tuple[Any, ...]]] = {}
+
+
+def everything(tx: Connection, kind: type[T]) -> tuple[T, ...]:
+    """Return all records of a kind that every document needs, read again only when one changed."""
+    name = KINDS[kind].kind
+    query = select(func.count(), func.max(records.c.changed_at)).where(records.c.kind == name)
+    count, newest = tx.execute(query).one()
+    place, stamp = (str(tx.engine.url), name), (int(count), str(newest))
+    held = _KEPT.get(place)
+    if held is None or held[0] != stamp:
+        held = _KEPT[place] = (stamp, tuple(every(tx, kind)))
+    return held[1]
 
 
 def every(tx: Connection, kind: type[T], party: str | None = None) -> Iterator[T]:

@@ -32,6 +32,7 @@ from app.queries import (
     message_rows,
     percent,
 )
+from app.payables_figures import Figures, figures
 from app.store import as_finding
 from app.tables import findings
 from records.findings import Finding
@@ -69,6 +70,7 @@ class Morning:
     bank_open: tuple[BankRow, ...]
     bank_posted: int
     troubles: tuple[Trouble, ...]
+    payables: Figures
     complete: Completeness
     owners: Mapping[str, str]
 
@@ -111,8 +113,12 @@ def gather(
     at: datetime,
     since: datetime | None,
     owners: Mapping[str, str],
+    failed: Sequence[tuple[str, Finding]] = (),
 ) -> Morning:
-    """Read what the report says from the database. `at` is in the office's zone."""
+    """Read what the report says from the database. `at` is in the office's zone.
+
+    `failed` is work the engine gave up on, which the database does not know.
+    """
     after = since.isoformat() if since else None
     filed = ("filed", "joined", "rejected")
     bank_open = bank_rows(tx, ("suggested", "open", "waiting"))
@@ -135,6 +141,7 @@ def gather(
         bank_open=tuple(bank_open),
         bank_posted=complete.bank_lines_by_outcome.get("posted", 0),
         troubles=tuple(_troubles([(r.subject, as_finding(r)) for r in troubles], received)),
+        payables=figures(tx, at.date()),
         complete=complete,
         owners=owners,
     )

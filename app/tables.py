@@ -416,7 +416,11 @@ def connect(url: str) -> Engine:
         event.listen(engine, "begin", lambda c: c.exec_driver_sql("BEGIN IMMEDIATE"))
     else:
         engine = create_engine(url, pool_pre_ping=True, pool_size=10)
-    meta.create_all(engine)
+    with engine.begin() as tx:
+        if engine.dialect.name == "postgresql":
+            # Workers that start together must not make the same table twice.
+            tx.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtextextended('nightclerk', 0))")
+        meta.create_all(tx)
     return engine
 
 

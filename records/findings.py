@@ -487,6 +487,11 @@ CATALOGUE: dict[str, Code] = {
         _W,
         "Pay it by hand, or name an account for its currency under `paying:`.",
     ),
+    "work_failed": Code(
+        "The work on something failed and waits for a person",
+        _B,
+        "Mend what it names, then `nightclerk replay ID`.",
+    ),
     "kind_unclear": Code(
         "It is not clear whether this is an invoice to pay", _B, "Say what it is, or reject it."
     ),

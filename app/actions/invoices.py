@@ -19,7 +19,7 @@ from app.audit import Entry, record
 from app.codec import plain, unplain
 from app.isolation import Crashed, IsolationFailure, Limits, OutOfMemory, TookTooLong
 from app.ledger import exception_posting, invoice_posting
-from app.masterdata import every
+from app.masterdata import every, everything
 from app.office import Office
 from app.reading import read_document
 from app.store import (
@@ -250,7 +250,7 @@ def _slice(
     tx: Connection, invoice: Invoice, document_id: str, message: Message | None
 ) -> PurchaseBooks:
     """Gather what concerns this invoice's vendor, and the orders it names."""
-    vendors = list(every(tx, Vendor))
+    vendors = everything(tx, Vendor)
     found = VendorDirectory(vendors).identify(
         invoice.seller, invoice.ibans, domain_of(message.sender) if message else None
     )
@@ -272,8 +272,8 @@ def _slice(
         vendors=vendors,
         order_lines=lines,
         receipts=[r for order in orders for r in every(tx, ReceiptLine, order)],
-        conversions=every(tx, UnitConversion),
-        contracts=every(tx, Contract),
+        conversions=everything(tx, UnitConversion),
+        contracts=everything(tx, Contract),
         billed=[
             OrderAllocation(
                 invoice_line=b.invoice_line,
@@ -484,7 +484,7 @@ def _sender_findings(
     """Doubt the sender: against the vendor it claims to be, and every domain we know."""
     if message is None or not message.sender:
         return ()
-    vendors = list(every(tx, Vendor))
+    vendors = everything(tx, Vendor)
     before = tx.execute(
         select(messages.c.sender)
         .join(documents, documents.c.message_key == messages.c.key)

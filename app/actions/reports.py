@@ -11,6 +11,7 @@ from sqlalchemy import func, select, update
 
 from app.actions.opening import sender as open_sender
 from app.audit import Entry, record
+from app.failed_work import failed_work
 from app.office import Office
 from app.report import as_mail, gather
 from app.store import note, upsert
@@ -27,6 +28,7 @@ def write_report(
     zone = ZoneInfo(office.settings.company.timezone)
     digest = hashlib.sha256(key.encode()).hexdigest()[:32]
     domain = sender.rpartition("@")[2].strip("> ") or "nightclerk"
+    failed = failed_work(office)
     with office.database.begin() as tx:
         before = tx.execute(
             select(func.max(postings.c.written_at)).where(
@@ -39,6 +41,7 @@ def write_report(
             at=office.clock().astimezone(zone),
             since=datetime.fromisoformat(before).astimezone(zone) if before else None,
             owners=owners,
+            failed=failed,
         )
         mail = as_mail(morning, sender=sender, to=tuple(to), message_id=f"<{digest}@{domain}>")
         row = {
