@@ -20,6 +20,7 @@ import xlsxwriter
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from sqlalchemy import Connection, select
 
+from app.payables_figures import Figures, figures
 from app.queries import (
     BankRow,
     Completeness,
@@ -32,7 +33,6 @@ from app.queries import (
     message_rows,
     percent,
 )
-from app.payables_figures import Figures, figures
 from app.store import as_finding
 from app.tables import findings
 from records.findings import Finding
@@ -140,7 +140,9 @@ def gather(
         messages=tuple(received),
         bank_open=tuple(bank_open),
         bank_posted=complete.bank_lines_by_outcome.get("posted", 0),
-        troubles=tuple(_troubles([(r.subject, as_finding(r)) for r in troubles], received)),
+        troubles=tuple(
+            _troubles([*failed, *((r.subject, as_finding(r)) for r in troubles)], received)
+        ),
         payables=figures(tx, at.date()),
         complete=complete,
         owners=owners,
