@@ -15,7 +15,7 @@ from app.tables import documents, postings, runs, transactions
 from records.failures import OutsideFailure
 
 #: The order of a whole night: records first, so that invoices find their orders.
-ORDER = ("records", "invoices", "statements", "report")
+ORDER = ("records", "invoices", "statements", "payments", "report")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,7 +37,7 @@ class Posting:
     """One delivery to one target.
 
     `key` = target + subject + revision, unique for ever. `kind` is invoice,
-    match, bank, exception. `lines` balance to zero where there are any; `rows`
+    match, bank, exception, payables. `lines` balance to zero where there are any; `rows`
     are what tabular targets write; `attributes` what an ERP needs beyond.
     """
 

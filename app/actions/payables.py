@@ -22,7 +22,8 @@ from app.codec import dump
 from app.masterdata import OURS, doubles, every, save
 from app.office import Office
 from app.payables import Draft, Proposal, held_numbers, proposal, proposals, under_way
-from app.store import lock, upsert
+from app.payables_figures import figures, figures_posting
+from app.store import lock, upsert, write_posting
 from app.tables import payment_files, payment_proposals
 from app.vendor_accounts import changers, is_among
 from connectors.keeping import write_whole
@@ -133,6 +134,13 @@ def withdraw(office: Office, proposal_id: str, reason: str) -> None:
         if given.state != "proposed":
             raise Refused(f"{given.id} is {given.state}; only a proposal can be withdrawn.")
         _close(tx, office, given, reason)
+
+
+def write_figures(office: Office, target: str) -> bool:
+    """Put today's rows of the payables sheets into the outbox; return whether they are new."""
+    with office.database.begin() as tx:
+        posting = figures_posting(target, figures(tx, office.today()))
+        return bool(posting and write_posting(tx, office, [posting]))
 
 
 def _draft(

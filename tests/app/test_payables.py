@@ -6,17 +6,20 @@ import dataclasses
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from email import message_from_bytes
+from email.policy import default
 from pathlib import Path
 
 import pytest
 from lxml import etree
+from openpyxl import load_workbook
 
 from app import night, queries
 from app.actions import payables
 from app.audit import story, verify
 from app.masterdata import every
 from app.office import Office
-from app.payables import Proposal, proposal, under_way
+from app.payables import Proposal, proposal, proposals, under_way
 from app.settings import load
 from connectors.payments.pain001 import NAMESPACE
 from records.banking import PaymentRun
@@ -241,3 +244,24 @@ def test_the_run_is_reconciled_without_a_person(office: Office, booking: str) ->
     again = payables.propose(later.acting("person:anna"))
     with later.database.begin() as tx:
         assert not proposal(tx, again).draft.payments
+
+
+def test_the_bot_proposes_and_writes_the_sheets_once_a_day(office: Office) -> None:
+    for _ in range(2):
+        assert not night.run(office, ("payments", "report")).failures
+    with office.database.begin() as tx:
+        (waiting,) = proposals(tx, "proposed")
+    assert waiting.proposed_by == "bot:payments"
+    book = load_workbook(office.settings.plugin("posters", "ledger").settings.path)
+    sheet = [list(row) for row in book["Aged payables"].iter_rows(values_only=True)]
+    rows = {row[sheet[0].index("Vendor")]: row for row in sheet[1:]}
+    assert len(rows) == len(sheet) - 1 == 6
+    hansa = dict(zip(sheet[0], rows["V1"], strict=True))
+    assert (hansa["Total"], hansa["Not due"], hansa["1-30 days"]) == (1265, 1265, 0)
+    discounts = [list(row) for row in book["Discounts"].iter_rows(values_only=True)]
+    assert dict(zip(*discounts, strict=True))["Still open"] == 20
+    (mail,) = (office.settings.folder / "out/outbox").glob("*.eml")
+    text = message_from_bytes(mail.read_bytes(), policy=default).get_body(("plain",))
+    assert text is not None
+    assert "Owed: 1,675.50 EUR" in text.get_content()
+    assert f"payment proposal {waiting.id} waits" in text.get_content()

@@ -1,0 +1,211 @@
+"""Ageing, accruals, discounts and price variance: read from the books, written as sheet rows."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from sqlalchemy import Connection, select
+
+from app.actions.reconciliation import gather_books
+from app.masterdata import every
+from app.payables import Proposal, proposals
+from app.tables import allocations, documents, invoices, order_allocations
+from matching.payables import (
+    Accrual,
+    AgedPayables,
+    Discounts,
+    PriceVariance,
+    Settling,
+    accruals,
+    aged_payables,
+    discounts,
+    price_variances,
+)
+from matching.purchases import PurchaseBooks
+from matching.vendors import VendorDirectory
+from records.banking import OpenItem, PaymentRunItem
+from records.invoices import CREDIT_NOTE_CODES, ReceivedInvoice
+from records.matches import OrderAllocation
+from records.money import Money
+from records.postings import Posting, Row, Value
+from records.purchasing import OrderLine, ReceiptLine, UnitConversion, Vendor
+
+#: Orders named in a row of accruals; more are counted.
+_NAMED = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """Everything the payables sheets say on one day; `waiting` are proposals nobody released."""
+
+    day: date
+    aged: tuple[AgedPayables, ...]
+    accruals: tuple[Accrual, ...]
+    discounts: tuple[Discounts, ...]
+    variances: tuple[PriceVariance, ...]
+    waiting: tuple[Proposal, ...]
+
+    @property
+    def told(self) -> tuple[tuple[str, list[Money]], ...]:
+        """Return the totals by currency, each with its name, as the report tells them."""
+        aged, kept = self.aged, self.discounts
+        return (
+            ("Owed", _by_currency((row.currency, row.total) for row in aged)),
+            ("Overdue", _by_currency((row.currency, row.overdue) for row in aged)),
+            (
+                "Received and not invoiced, net",
+                _by_currency((row.currency, row.amount) for row in self.accruals),
+            ),
+            ("Discounts won", _by_currency((row.currency, row.won) for row in kept)),
+            ("Discounts lost", _by_currency((row.currency, row.lost) for row in kept)),
+            (
+                "Billed above ordered prices",
+                _by_currency((row.currency, row.variance) for row in self.variances),
+            ),
+        )
+
+
+def _by_currency(amounts: Iterable[tuple[str, Decimal]]) -> list[Money]:
+    sums: dict[str, Decimal] = defaultdict(Decimal)
+    for currency, amount in amounts:
+        sums[currency] += amount
+    return [Money(amount, currency) for currency, amount in sorted(sums.items()) if amount]
+
+
+def figures(tx: Connection, day: date) -> Figures:
+    """Read the payables' figures as they stand on a day."""
+    vendors = list(every(tx, Vendor))
+    directory = VendorDirectory(vendors)
+    owed = [item for item in gather_books(tx).items if item.kind.startswith("ap_")]
+    posted = list(_posted(tx))
+    books = PurchaseBooks(
+        vendors=vendors,
+        order_lines=every(tx, OrderLine),
+        receipts=every(tx, ReceiptLine),
+        conversions=every(tx, UnitConversion),
+        billed=[allocation for allocation, _, _ in posted],
+    )
+    # What another system booked of an order is not known by line: no accrual for it here.
+    elsewhere = {ref for one in every(tx, ReceivedInvoice) for ref in one.invoice.order_refs}
+    orders = {line.order_id for line in every(tx, OrderLine)} - elsewhere
+    return Figures(
+        day=day,
+        aged=tuple(aged_payables(owed, directory, day)),
+        accruals=tuple(accruals(books, sorted(orders), directory)),
+        discounts=tuple(discounts(_settling(tx, owed), directory, day)),
+        variances=tuple(price_variances(posted, books, directory)),
+        waiting=tuple(proposals(tx, "proposed")),
+    )
+
+
+def _posted(tx: Connection) -> Iterator[tuple[OrderAllocation, str, date | None]]:
+    """Yield what posted invoices billed of orders; credit notes have no price of their own."""
+    query = (
+        select(order_allocations, invoices.c.currency, invoices.c.issue_date, invoices.c.type_code)
+        .join(invoices, invoices.c.document_id == order_allocations.c.document_id)
+        .join(documents, documents.c.id == order_allocations.c.document_id)
+        .where(documents.c.state.in_(("posted", "decided")), invoices.c.currency.is_not(None))
+    )
+    for row in tx.execute(query):
+        if row.type_code not in CREDIT_NOTE_CODES:
+            allocation = OrderAllocation(
+                invoice_line=row.invoice_line,
+                order_id=row.order_id,
+                order_line=row.order_line,
+                quantity=Decimal(row.quantity),
+                amount=Decimal(row.amount),
+            )
+            day = date.fromisoformat(row.issue_date) if row.issue_date else None
+            yield allocation, row.currency, day
+
+
+def _settling(tx: Connection, owed: Iterable[OpenItem]) -> Iterator[Settling]:
+    """Yield items with a discount, with what the bank or an order kept back of them."""
+    kept: dict[str, int] = defaultdict(int)
+    for item_id, minor in tx.execute(select(allocations.c.item_id, allocations.c.writeoff_minor)):
+        kept[item_id] -= minor
+    ordered = {row.item_id: row.amount.amount for row in every(tx, PaymentRunItem)}
+    for item in owed:
+        if not item.skonto_percent:
+            continue
+        if item.id in kept:
+            amount: Decimal | None = Money.of_minor(kept[item.id], item.gross.currency).amount
+        elif item.id in ordered:
+            amount = -item.gross.amount - ordered[item.id]
+        elif item.open is not None and not item.open.amount:
+            continue  # paid before our time: nobody knows how much
+        else:
+            amount = None
+        yield Settling(item=item, kept=amount)
+
+
+def figures_posting(target: str, given: Figures) -> Posting | None:
+    """Return the rows of the four sheets for one day; None where there is nothing to say."""
+    rows = [*_aged(given), *_accruals(given), *_discounts(given), *_variances(given)]
+    if not rows:
+        return None
+    day = given.day.isoformat()
+    return Posting(
+        key=f"{target}/payables/{day}",
+        target=target,
+        kind="payables",
+        subject=f"payables {day}",
+        date=given.day,
+        rows=tuple(rows),
+    )
+
+
+def _row(sheet: str, given: Figures, vendor: _PerVendor, values: dict[str, Value]) -> Row:
+    lead: dict[str, Value] = {
+        "Date": given.day,
+        "Vendor": vendor.vendor_id,
+        "Vendor name": vendor.vendor,
+        "Currency": vendor.currency,
+    }
+    key = f"{given.day}/{vendor.vendor_id}/{vendor.currency}"
+    return Row(sheet=sheet, key=key, values={**lead, **values})
+
+
+_PerVendor = AgedPayables | Accrual | Discounts | PriceVariance
+
+
+def _aged(given: Figures) -> Iterator[Row]:
+    for one in given.aged:
+        values: dict[str, Value] = {
+            "Total": one.total,
+            "Not due": one.not_due,
+            "1-30 days": one.to_30,
+            "31-60 days": one.to_60,
+            "61-90 days": one.to_90,
+            "Over 90 days": one.older,
+            "No due date": one.unknown,
+        }
+        yield _row("Aged payables", given, one, values)
+
+
+def _accruals(given: Figures) -> Iterator[Row]:
+    for one in given.accruals:
+        more = len(one.orders) - _NAMED
+        orders = ", ".join(one.orders[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+        yield _row("Accruals", given, one, {"Not invoiced, net": one.amount, "Orders": orders})
+
+
+def _discounts(given: Figures) -> Iterator[Row]:
+    for one in given.discounts:
+        values: dict[str, Value] = {"Won": one.won, "Lost": one.lost, "Still open": one.open}
+        yield _row("Discounts", given, one, values)
+
+
+def _variances(given: Figures) -> Iterator[Row]:
+    for one in given.variances:
+        values: dict[str, Value] = {
+            "At ordered prices": one.ordered,
+            "Billed": one.billed,
+            "Variance": one.variance,
+            "Variance, %": one.percent,
+        }
+        yield _row("Price variance", given, one, values)
