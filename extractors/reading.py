@@ -88,9 +88,9 @@ def read(document: Document, options: ReadOptions | None = None) -> list[Reading
     if media_type.startswith("image/"):
         return _image(data, options)
     if media_type == "text/html" or document.media_type == "text/html":
-        return _typed(data, html_page)
+        return _typed(data, html_page, options)
     if "text/plain" in {media_type, document.media_type}:
-        return _typed(data, text_page)
+        return _typed(data, text_page, options)
     return _refused("unknown_format", f"no reader for {media_type}")
 
 
@@ -98,12 +98,14 @@ def _refused(code: str, message: str = "") -> list[Reading]:
     return [Reading(kind=Kind.UNKNOWN, findings=(finding(code, message=message),))]
 
 
-def _typed(data: bytes, lay_out: Callable[[bytes], PageWords]) -> list[Reading]:
+def _typed(
+    data: bytes, lay_out: Callable[[bytes], PageWords], options: ReadOptions
+) -> list[Reading]:
     try:
         page = lay_out(data)
     except HtmlRefused as refusal:
         return _refused(refusal.code, str(refusal))
-    return _read_seen(_Seen(pages=[page]))
+    return _read_seen(_Seen(pages=[page]), options)
 
 
 def _image(data: bytes, options: ReadOptions) -> list[Reading]:
@@ -115,7 +117,7 @@ def _image(data: bytes, options: ReadOptions) -> list[Reading]:
             seen.look_at(picture, options)
     except ImageRefused as refusal:
         seen.findings.append(finding(refusal.code, message=str(refusal)))
-    return _read_seen(seen)
+    return _read_seen(seen, options)
 
 
 def _pdf(data: bytes, span: tuple[int, int] | None, options: ReadOptions) -> list[Reading]:
@@ -129,8 +131,8 @@ def _pdf(data: bytes, span: tuple[int, int] | None, options: ReadOptions) -> lis
             embedded = Embedded()  # PDFium opens files that qpdf cannot
     seen = _see_pdf(data, span, options)
     if embedded.readings:
-        return _with_rules(_governed(embedded, seen), embedded.xml, options)
-    readings = _read_seen(seen)
+        return _with_rules(_governed(embedded, seen, options), embedded.xml, options)
+    readings = _read_seen(seen, options)
     return [replace(r, findings=(*r.findings, *embedded.findings)) for r in readings]
 
 
@@ -217,7 +219,7 @@ def _see_pdf(data: bytes, span: tuple[int, int] | None, options: ReadOptions) ->
 # -- what it means
 
 
-def _governed(embedded: Embedded, seen: _Seen) -> list[Reading]:
+def _governed(embedded: Embedded, seen: _Seen, options: ReadOptions) -> list[Reading]:
     """The XML governs; the page is compared with it."""
     xml, text = embedded.readings[0], seen.text
     findings = [*embedded.findings, *(f for f in seen.findings if f.code != "no_text")]
@@ -226,7 +228,7 @@ def _governed(embedded: Embedded, seen: _Seen) -> list[Reading]:
         findings = [f for f in findings if f.code != "not_installed"]
 
     def read_page() -> Sequence[Field]:
-        return read_pages(seen.pages)[0].fields
+        return _read_pages(seen.pages, options)[0].fields
 
     findings += disagreements(xml.fields, text, read_page)
     for code in seen.codes:
@@ -235,12 +237,16 @@ def _governed(embedded: Embedded, seen: _Seen) -> list[Reading]:
     return [governing, *embedded.readings[1:]]
 
 
-def _read_seen(seen: _Seen) -> list[Reading]:
+def _read_pages(pages: Sequence[PageWords], options: ReadOptions) -> list[Reading]:
+    return read_pages(pages, own_names=options.own_names, own_vat_ids=options.own_vat_ids)
+
+
+def _read_seen(seen: _Seen, options: ReadOptions) -> list[Reading]:
     """Read the pages' meaning, and add what the payment codes say."""
     if not seen.text:
         findings = tuple(seen.findings) or (finding("no_text"),)
         return [Reading(kind=Kind.UNKNOWN, findings=findings)]
-    readings = read_pages(seen.pages)
+    readings = _read_pages(seen.pages, options)
     if len(readings) == len(seen.pages) == 1 and seen.pages[0].by == "ocr":
         complete = read_receipt if is_receipt(seen.pages) else fill_gaps
         readings = [complete(seen.pages[0], readings[0])]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from extractors.pages.ours import Ours
 from extractors.pages.reader import read_sheet
 from extractors.pages.splitting import documents
 from extractors.words import PageWords
@@ -16,8 +17,16 @@ from records.documents import Kind, Reading
 from records.findings import finding
 
 
-def read_pages(pages: Sequence[PageWords]) -> list[Reading]:
+def read_pages(
+    pages: Sequence[PageWords],
+    *,
+    own_names: Sequence[str] = (),
+    own_vat_ids: Sequence[str] = (),
+) -> list[Reading]:
     """Read every document in a file's pages, in order; one Reading each.
+
+    `own_names` and `own_vat_ids` are ours: who bears them is the buyer, unless
+    the page has us as its seller.
 
     Works on the words of any engine (`PageWords.by` names it). A file with
     several invoices gives several Readings, told apart by `pages`. Bad data
@@ -27,7 +36,8 @@ def read_pages(pages: Sequence[PageWords]) -> list[Reading]:
         return [Reading(kind=Kind.UNKNOWN, findings=(finding("no_text"),))]
     sheets = documents(pages)
     several = len(sheets) > 1
+    ours = Ours(names=tuple(own_names), vat_ids=tuple(own_vat_ids))
     return [
-        read_sheet(sheet, (sheet.numbers[0], sheet.numbers[-1]) if several else None)
+        read_sheet(sheet, (sheet.numbers[0], sheet.numbers[-1]) if several else None, ours)
         for sheet in sheets
     ]

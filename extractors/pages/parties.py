@@ -13,6 +13,7 @@ from extractors.pages.identifiers import Identifier
 from extractors.pages.layout import Sheet
 from extractors.pages.lexicon import fold
 from extractors.pages.naming import LEGAL, core, initials
+from extractors.pages.ours import Ours, buying
 from extractors.pages.party_names import (
     YOURS,
     NameCandidate,
@@ -74,21 +75,28 @@ def find_parties(
     taken: frozenset[int],
     vats: Sequence[Identifier],
     accounts: Sequence[Identifier],
+    ours: Ours,
 ) -> Parties:
     """Tell seller and buyer apart; what stays unclear is left out.
 
     `accounts` are the IBANs printed: the seller's own, so their country is a hint.
+    Whoever bears a name in `ours` is the buyer, unless the page has us sell.
     """
     blocks = blocks_of(sheet, taken)
     headings = list(party_headings(sheet, taken))
     domains = _domains(sheet)
     sender = sender_line(sheet, taken)
     found = list(names(sheet, blocks, headings, sender, taken))
+    with_us = buying(sheet, found, ours, taken)
+    found = found if with_us is None else with_us
     seller = _best(found, "seller", domains, None, sheet)
     buyer = _best(found, "buyer", domains, seller, sheet)
+    own = [v for v in vats if with_us is not None and ours.identified(v.value)]
+    others = [v for v in vats if v not in own]
     seller_vat, buyer_vat = _vat_owners(
-        vats, headings, sheet, seller, buyer, {a.value[:2] for a in accounts}
+        others, headings, sheet, seller, buyer, {a.value[:2] for a in accounts}
     )
+    buyer_vat = own[0] if own else buyer_vat
     return Parties(
         seller=seller,
         buyer=buyer,

@@ -14,6 +14,7 @@ from extractors.pages.header_fields import (
     add_references,
 )
 from extractors.pages.layout import Sheet
+from extractors.pages.ours import Ours
 from extractors.pages.table import Table, read_table
 from extractors.pages.totals import Totals, choose
 from records.documents import Field, Kind, Reading
@@ -36,7 +37,7 @@ _POSTABLE = frozenset(
 _CORE = ("invoice_number", "issue_date", "currency", "gross_total")
 
 
-def read_sheet(sheet: Sheet, pages: tuple[int, int] | None) -> Reading:
+def read_sheet(sheet: Sheet, pages: tuple[int, int] | None, ours: Ours) -> Reading:
     """Read one document. Never raises on bad data; what is unsure is a Finding."""
     draft = Draft(sheet)
     found = kinds.titles(sheet)
@@ -44,7 +45,7 @@ def read_sheet(sheet: Sheet, pages: tuple[int, int] | None) -> Reading:
     style, table, totals = _amounts(draft)
     vats = list(identifiers.vat_ids(sheet))
     accounts = list(identifiers.ibans(sheet))
-    people = parties.find_parties(sheet, table.rows, vats, accounts)
+    people = parties.find_parties(sheet, table.rows, vats, accounts, ours)
     references = header.references(sheet, table.rows)
     kind = _kind(draft, classified, totals)
     evidence = add_currency(draft, totals)
