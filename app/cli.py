@@ -9,10 +9,8 @@ from __future__ import annotations
 import argparse
 import getpass
 import json
-import platform
 import sys
 import tempfile
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -45,18 +43,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return 0
     except Exception:
-        print(_bug_report(), file=sys.stderr)
+        from app.bugs import bug_report
+
+        print(bug_report(given.config), file=sys.stderr)
         return 3
-
-
-def _bug_report() -> str:
-    from importlib.metadata import version
-
-    return (
-        "nightclerk: this is a bug. Nothing half-done is kept; please report the following.\n"
-        f"--- nightclerk {version('nightclerk')}, Python {platform.python_version()}, "
-        f"{platform.system()} {platform.release()}\n{traceback.format_exc()}---"
-    )
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -21,9 +21,14 @@ from app.store import read_fields
 from records.invoices import chosen
 from records.vocabulary import FIELDS
 
+#: Columns where nobody sees the terminal's own: a pipe's reader wants whole lines.
+_PIPED_WIDTH = 400
+
 
 def _console(out: IO[str]) -> Console:
-    return Console(file=out, highlight=False, markup=False, soft_wrap=not out.isatty())
+    piped = not out.isatty()
+    width = _PIPED_WIDTH if piped else None
+    return Console(file=out, highlight=False, markup=False, soft_wrap=piped, width=width)
 
 
 @contextmanager

@@ -42,7 +42,7 @@ from records.banking import (
     PaymentRunItem,
     PayrollRun,
 )
-from records.failures import Unavailable
+from records.failures import KnownFailure, Unavailable
 from records.invoices import Invoice
 from records.matches import Decision, Match
 from records.money import Money
@@ -326,9 +326,18 @@ def _evidence(match: Match) -> dict[str, Any]:
 
 
 def undo_match(office: Office, transaction_id: str, reason: str) -> None:
-    """Take a posted match back: items reopen, and the same match is never made again."""
+    """Take a posted match back: items reopen, and the same match is never made again.
+
+    KnownFailure when it is no bank line, or none with a posted match.
+    """
     now = office.now()
     with office.database.begin() as tx:
+        of_line = select(transactions.c.state).where(transactions.c.id == transaction_id)
+        state = tx.execute(of_line).scalar()
+        if state is None:
+            raise KnownFailure(f"{transaction_id[:12]} is no bank line; only matches are undone.")
+        if state != "posted":
+            raise KnownFailure(f"{transaction_id} is {state}; it has no posted match to undo.")
         rows = tx.execute(
             select(allocations.c.item_id).where(allocations.c.transaction_id == transaction_id)
         ).scalars()

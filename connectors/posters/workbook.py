@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from connectors.keeping import sync_folder
 from connectors.locking import only_writer
@@ -99,9 +100,16 @@ class Poster:
 
 
 def write_new(path: Path, postings: Iterable[Posting]) -> None:
-    """Write a fresh workbook with the rows of all postings; an existing file is replaced."""
-    with only_writer(path, 60), _explained(path):
-        _write(path, list(postings), fresh=True)
+    """Write a fresh workbook with the rows of all postings; an existing file is replaced.
+
+    Nothing else is left beside it: what is replaced whole needs no lock.
+    """
+    with _explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=path.parent, prefix=".making-") as folder:
+            made = Path(folder) / path.name
+            _write(made, list(postings), fresh=True)
+            made.replace(path)
 
 
 @contextmanager
