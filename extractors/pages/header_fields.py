@@ -9,7 +9,8 @@ from datetime import date, timedelta
 from extractors.pages import dated, header, identifiers, parties
 from extractors.pages.currency import Evidence, find_currency
 from extractors.pages.dates import Order
-from extractors.pages.draft import Draft
+from extractors.pages.draft import Draft, plain
+from extractors.pages.terms import Terms, days_of, payment_terms
 from extractors.pages.totals import Totals
 from records.documents import Kind
 from records.findings import finding
@@ -110,11 +111,14 @@ def add_dates(
 ) -> None:
     found = dated.date_candidates(draft.sheet, taken)
     order = dated.order_of(draft.sheet) or _order(draft, evidence, vats)
+    agreed = payment_terms(draft.sheet, taken)
+    found["due_date"] = [c for c in found.get("due_date", []) if not agreed.claims(c.row, c.dated)]
     issue = _date(draft, "issue_date", found, order, None)
     due = _date(draft, "due_date", found, order, issue)
     _date(draft, "delivery_date", found, order, None)
     if due is None and issue is not None:
-        _due_from_terms(draft, issue)
+        _due_from_terms(draft, issue, agreed)
+    _add_discount(draft, agreed, issue, order)
 
 
 def _date(
@@ -228,39 +232,42 @@ def _order(
     return None
 
 
-_TERMS = re.compile(
-    r"(?:innerhalb|binnen|within|net|netto|sous|à|a|in|entro|em|binnen de|zahlbar|termijn|payable|délai de|plazo de|w ciągu|termin)\s+(?:von\s+)?(\d{1,3})\s*(?:calendar\s+|kalender)?(?:tagen|tage|days|jours|dagen|días|dias|giorni|dni)\b",
-    re.IGNORECASE,
-)
-
-
-def _due_from_terms(draft: Draft, issue: date) -> None:
+def _due_from_terms(draft: Draft, issue: date, agreed: Terms) -> None:
     """Compute the due date from `within 30 days` where no due date is printed."""
-    hits = []
-    for row in draft.sheet.rows:
-        found = _TERMS.search(row.text)
-        if found and not re.search(
-            r"skonto|discount|escompte|korting|sconto|descuento|desconto|rabat",
-            row.text,
-            re.IGNORECASE,
-        ):
-            hits.append((row, found))
-    days = {int(f.group(1)) for _, f in hits}
-    if len(days) != 1:
+    days = {days_of(clause) for clause in agreed.net}
+    number = days.pop() if len(days) == 1 else None
+    if number is None:
         return
-    row, found = hits[0]
-    value = issue + timedelta(days=days.pop())
+    clause = agreed.net[0]
+    printed = clause.days
+    assert printed is not None
     draft.fields.append(
         draft.field(
             "due_date",
-            value.isoformat(),
-            row,
-            0,
-            len(row.tokens),
+            (issue + timedelta(days=number)).isoformat(),
+            clause.row,
+            clause.first,
+            clause.last,
             0.75,
-            f"issue date plus '{found.group(0)}'",
+            f"issue date plus '{printed.group(0)}'",
         )
     )
+
+
+def _add_discount(draft: Draft, agreed: Terms, issue: date | None, order: Order | None) -> None:
+    """Add the early-payment discount where the terms offer exactly one."""
+    offers = {(d.percent, d.until(issue, order)): d for d in agreed.discounts}
+    if len(offers) != 1:
+        return
+    ((percent, until), discount) = offers.popitem()
+    if until is None or (issue is not None and not 0 <= (until - issue).days <= 120):
+        return
+    clause = discount.clause
+    why = f"the terms say '{clause.text[:80]}'"
+    for name, value in (("skonto_percent", plain(percent)), ("skonto_until", until.isoformat())):
+        draft.fields.append(
+            draft.field(name, value, clause.row, clause.first, clause.last, 0.9, why)
+        )
 
 
 def add_parties(draft: Draft, people: parties.Parties) -> None:
