@@ -7,10 +7,11 @@ Ledger lines balance to zero: debit positive, credit negative.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from app.settings import Ledger
+from matching.coding import Coding
 from records.banking import BankTransaction
 from records.findings import Finding
 from records.invoices import Invoice
@@ -26,8 +27,14 @@ def invoice_posting(
     match: InvoiceMatch,
     accounts: Ledger,
     origin: str,
+    codings: Sequence[Coding] = (),
+    min_confidence: float = 1.0,
 ) -> Posting:
-    """Return what posting one invoice writes: ledger lines, a row, and one row per line."""
+    """Return what posting one invoice writes: ledger lines, a row, and one row per line.
+
+    A line's proposed coding is booked when it is at least `min_confidence`
+    sure; else the default account is, and the proposal stands beside it.
+    """
     sign = invoice.sign
     key = f"{target}/{document_id}/{revision}"
     orders = sorted({a.order_id for a in match.allocations})
@@ -49,6 +56,8 @@ def invoice_posting(
         "Origin": origin,
     }
     placed = {a.invoice_line: a for a in match.allocations}
+    proposed = {c.line: c for c in codings}
+    sure = {line: c for line, c in proposed.items() if c.is_sure(min_confidence)}
     rows = [Row(sheet="Invoices", key=document_id, values=head)]
     for line in invoice.lines:
         place = placed.get(line.number)
@@ -66,6 +75,8 @@ def invoice_posting(
             "Order": place.order_id if place else None,
             "Order line": place.order_line if place else None,
         }
+        if coding := proposed.get(line.number):
+            values |= _coded(coding, accounts, min_confidence)
         rows.append(Row(sheet="Lines", key=f"{document_id}/{line.number}", values=values))
     return Posting(
         key=key,
@@ -74,7 +85,7 @@ def invoice_posting(
         subject=document_id,
         currency=invoice.currency,
         date=invoice.issue_date,
-        lines=_ledger_lines(invoice, accounts),
+        lines=_ledger_lines(invoice, accounts, sure, min_confidence),
         rows=tuple(rows),
     )
 
@@ -83,18 +94,70 @@ def _signed(sign: int, amount: Decimal | None) -> Decimal | None:
     return None if amount is None else sign * amount
 
 
-def _ledger_lines(invoice: Invoice, accounts: Ledger) -> tuple[PostingLine, ...]:
+def _coded(coding: Coding, accounts: Ledger, min_confidence: float) -> dict[str, Value]:
+    sure = coding.is_sure(min_confidence)
+    account, tax_code = coding.account, coding.tax_code
+    return {
+        "Account": account.value if sure and account else accounts.expenses,
+        "Cost centre": _cost_centre(coding, min_confidence) if sure else None,
+        "Tax code": tax_code.value if sure and tax_code else None,
+        "Coding": f"{'booked' if sure else 'proposed only'}: {coding}",
+    }
+
+
+def _cost_centre(coding: Coding, min_confidence: float) -> str | None:
+    found = coding.cost_centre
+    return found.value if found and found.confidence >= min_confidence else None
+
+
+def _ledger_lines(
+    invoice: Invoice, accounts: Ledger, sure: Mapping[int, Coding], min_confidence: float
+) -> tuple[PostingLine, ...]:
+    """Return balanced lines; what no coding is sure of goes to the default account.
+
+    That is also where charges and allowances of the whole invoice go, since
+    they belong to no line.
+    """
     gross, tax = invoice.gross_total, invoice.tax_total
     if gross is None:
         return ()
     sign = invoice.sign
     text = f"{invoice.seller.name or ''} {invoice.number or ''}".strip()
     net = gross - (tax or Decimal(0))
-    lines = [PostingLine(account=accounts.expenses, amount=sign * net, text=text)]
+    coded: dict[tuple[str, str | None, str | None], Decimal] = {}
+    for line in invoice.lines if _lines_are_net(invoice, net) else ():
+        coding = sure.get(line.number)
+        if coding and coding.account and coding.tax_code and line.net_amount:
+            key = (
+                coding.account.value,
+                _cost_centre(coding, min_confidence),
+                coding.tax_code.value,
+            )
+            coded[key] = coded.get(key, Decimal(0)) + line.net_amount
+    lines = [
+        PostingLine(
+            account=account,
+            amount=sign * amount,
+            text=text,
+            cost_centre=cost_centre,
+            tax_code=tax_code,
+        )
+        for (account, cost_centre, tax_code), amount in coded.items()
+    ]
+    rest = net - sum(coded.values(), Decimal(0))
+    if rest or not lines:
+        lines.append(PostingLine(account=accounts.expenses, amount=sign * rest, text=text))
     if tax:
         lines.append(PostingLine(account=accounts.input_tax, amount=sign * tax, text=text))
     lines.append(PostingLine(account=accounts.payables, amount=-sign * gross, text=text))
     return tuple(lines)
+
+
+def _lines_are_net(invoice: Invoice, net: Decimal) -> bool:
+    """Say whether the lines add up to the net total; shops print lines with tax."""
+    lines = sum((line.net_amount or Decimal(0) for line in invoice.lines), Decimal(0))
+    charges = (invoice.charge_total or Decimal(0)) - (invoice.allowance_total or Decimal(0))
+    return lines + charges == net
 
 
 def exception_posting(

@@ -24,6 +24,7 @@ from records.banking import (
     PaymentRunItem,
     PayrollRun,
 )
+from records.bookings import CodedLine
 from records.invoices import ReceivedInvoice
 from records.purchasing import (
     Contract,
@@ -73,6 +74,7 @@ KINDS: dict[type[Any], Keeping] = {
     PayrollRun: Keeping("payroll_run", lambda r: r.id),
     FxRate: Keeping("fx_rate", lambda r: f"{r.date}/{r.currency}"),
     ReceivedInvoice: Keeping("received_invoice", lambda r: r.id),
+    CodedLine: Keeping("booking", lambda r: r.id, lambda r: r.vendor_id),
 }
 
 

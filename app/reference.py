@@ -238,19 +238,23 @@ _KINDS = {
     "card_settlement_items": "An invoice that a pay-out settles.",
     "payroll_runs": "A payroll batch.",
     "recurring_contracts": "A payment that comes again without an order: rent, leasing, insurance.",
+    "bookings": "A line of a vendor's invoice as you booked it: what coding is learnt from.",
     "fx_rates": "A mid rate of a day.",
 }
 
 #: What a column means, in every kind that has it; `kind.column` where one differs.
 _COLUMNS = {
+    "account": "ledger account",
     "account_id": "our own name of the bank account",
     "address": "postal address",
     "amount": "amount, with its sign where it has one",
     "batch_id": "id of the batch in the payment file, as the bank repeats it",
     "bic": "BIC",
+    "booking_id": "id of the booked line in your system",
     "blocked": "yes: nothing of this vendor is posted",
     "category": "group of vendors, for `matching.categories`",
     "contract_no": "contract number, as it stands in the remittance text",
+    "cost_centre": "cost centre",
     "counterparty": "whom the contract is with",
     "country": "ISO 3166 code",
     "currency": "ISO 4217 code",
@@ -308,6 +312,7 @@ _COLUMNS = {
     "skonto_until": "last day of the early-payment discount",
     "sku": "article number",
     "structured_ref": "structured reference (ISO 11649 RF or national)",
+    "tax_code": "tax code; without one nothing is coded by itself",
     "terms_days": "days until payment is due",
     "to_uom": "unit it is converted to",
     "tolerance": "how far the amount may stray, in the currency; blank: not at all",

@@ -12,28 +12,15 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
-from decimal import Decimal
 
 from matching.names import squeezed, words
+from records.bookings import CodedLine
 from records.invoices import Invoice, Line
 
 #: How many of the latest bookings count.
 _MEMORY = 60
 #: Words that say nothing of what was bought.
 _SHORTEST_WORD = 4
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CodedLine:
-    """One line as the office booked it, in the order of booking."""
-
-    vendor_id: str
-    account: str
-    cost_centre: str | None = None
-    tax_code: str | None = None
-    article_number: str | None = None
-    description: str | None = None
-    vat_rate: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +31,9 @@ class Suggestion:
     confidence: float
     evidence: str
     rivals: tuple[tuple[str, int], ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.value} ({self.confidence:.1%}: {self.evidence})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +51,14 @@ class Coding:
             part is not None and part.confidence >= min_confidence
             for part in (self.account, self.tax_code)
         )
+
+    def __str__(self) -> str:
+        parts = (
+            ("account", self.account),
+            ("cost centre", self.cost_centre),
+            ("tax code", self.tax_code),
+        )
+        return "; ".join(f"{name} {part}" for name, part in parts if part)
 
 
 _Votes = dict[Hashable, deque[str]]

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Row, select, update
 
 from app.audit import Entry, record
 from app.codec import plain, unplain
+from app.coding import propose_coding
 from app.isolation import Crashed, IsolationFailure, Limits, OutOfMemory, TookTooLong
 from app.ledger import exception_posting, invoice_posting
 from app.masterdata import every, everything
@@ -38,6 +39,7 @@ from app.tables import approvals, documents, invoices, messages, order_allocatio
 from connectors import browser
 from connectors.keeping import keep_bytes
 from extractors.reading import ReadOptions
+from matching.coding import Coding
 from matching.duplicates import EarlierInvoice
 from matching.policy import Hold, Join, Policy, Post, Verdict, decide
 from matching.purchases import PurchaseBooks, match_invoice
@@ -420,9 +422,21 @@ def _carry_out(
     document_id, revision, origin = row.id, row.revision, row.origin
     states = {Post: ("post", "decided"), Hold: ("hold", "held"), Join: ("join", "joined")}
     outcome, state = states[type(verdict)]
+    codings: Sequence[Coding] = ()
     if isinstance(verdict, Post):
         accounts = office.settings.ledger
-        posting = invoice_posting(target, document_id, revision, invoice, result, accounts, origin)
+        codings = propose_coding(tx, invoice, result.vendor_id)
+        posting = invoice_posting(
+            target,
+            document_id,
+            revision,
+            invoice,
+            result,
+            accounts,
+            origin,
+            codings,
+            office.settings.matching.min_confidence,
+        )
         write_posting(tx, office, [posting])
     elif isinstance(verdict, Hold):
         # Findings of the decision itself (limits, confidence) are kept beside the others.
@@ -436,7 +450,10 @@ def _carry_out(
         .where(invoices.c.document_id == document_id)
         .values(decision=outcome, decided_at=office.now())
     )
-    _audit(tx, office, outcome, document_id, {"reasons": list(verdict.reasons)})
+    evidence: dict[str, Any] = {"reasons": list(verdict.reasons)}
+    if codings:
+        evidence["coding"] = [f"line {c.line}: {c}" for c in codings]
+    _audit(tx, office, outcome, document_id, evidence)
     return outcome
 
 

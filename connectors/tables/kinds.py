@@ -17,6 +17,7 @@ from records.banking import (
     PaymentRunItem,
     PayrollRun,
 )
+from records.bookings import CodedLine
 from records.findings import Finding, Severity, finding
 from records.invoices import Invoice, Line, Party, ReceivedInvoice
 from records.money import Money
@@ -368,6 +369,20 @@ def _fx_rate(cells: Cells) -> Iterator[object]:
     )
 
 
+def _booking(cells: Cells) -> Iterator[object]:
+    yield CodedLine(
+        id=cells.needed("booking_id"),
+        vendor_id=cells.needed("vendor_id"),
+        account=cells.needed("account"),
+        booked_on=cells.day("date"),
+        cost_centre=cells.text("cost_centre"),
+        tax_code=cells.text("tax_code"),
+        article_number=cells.text("sku"),
+        description=cells.text("description"),
+        vat_rate=cells.number("vat_rate"),
+    )
+
+
 def _table(needed: str, optional: str, build: Callable[[Cells], Iterable[object]]) -> Table:
     return Table(needed=tuple(needed.split()), optional=tuple(optional.split()), build=build)
 
@@ -432,6 +447,11 @@ TABLES: dict[str, Table] = {
         "item_id kind counterparty amount",
         "iban currency contract_no day_of_month vendor_id tolerance owner",
         _contract,
+    ),
+    "bookings": _table(
+        "booking_id vendor_id account",
+        "date cost_centre tax_code sku description vat_rate",
+        _booking,
     ),
     "fx_rates": _table("date currency eur_per_unit", "", _fx_rate),
 }

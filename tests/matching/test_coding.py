@@ -6,7 +6,8 @@ from decimal import Decimal
 
 from casebook import invoice_of
 
-from matching.coding import CodedLine, CodingHistory
+from matching.coding import CodingHistory
+from records.bookings import CodedLine
 
 
 def booked(times: int, account: str, **given: str) -> list[CodedLine]:
