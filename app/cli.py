@@ -143,6 +143,12 @@ def _parser() -> argparse.ArgumentParser:
     account.add_argument("iban", metavar="IBAN")
     _who(account)
 
+    close = add("close", _close, "reconcile an account's period on one sheet, and sign it off")
+    close.add_argument("account", metavar="ACCOUNT", help="its IBAN, our id or label of it")
+    close.add_argument("period", metavar="PERIOD", help="2026-10, 2026-Q4 or 2026")
+    close.add_argument("--sign", action="store_true", help="sign the sheet as it stands")
+    _who(close)
+
     trial = add("try", _try, "a trial on a folder of exports, touching nothing else")
     trial.add_argument("folder", type=Path, metavar="DIR")
     trial.add_argument("--statements", metavar="SUBDIR", help="subfolder with the bank files")
@@ -414,6 +420,22 @@ def _vendor(given: argparse.Namespace) -> int:
         else:
             days = office.settings.matching.bank_change_cool_off_days
             print(f"On file for {given.vendor}; nothing is paid there for {days} days.")
+    return 0
+
+
+def _close(given: argparse.Namespace) -> int:
+    from app.actions.closing import sign_period
+    from app.closing import find_account, period_of, reconciliation_sheet
+    from app.show import show_sheet
+
+    period = period_of(given.period)
+    with _office(given, _person(given)) as office:
+        with office.database.begin() as tx:
+            account = find_account(tx, given.account)
+            show_sheet(reconciliation_sheet(tx, account, period), sys.stdout)
+        if given.sign:
+            sign_period(office, account, period, given.reason)
+            print(f"Signed by {office.actor.removeprefix('person:')}; the next run writes the sheet.")
     return 0
 
 

@@ -13,6 +13,7 @@ from rich.table import Table
 from sqlalchemy import Connection
 
 from app.audit import story
+from app.closing import Sheet
 from app.flow import Progress as ProgressListener
 from app.night import Night
 from app.office import Office
@@ -141,6 +142,25 @@ def _tell_match(console: Console, line: BankRow) -> None:
         console.print(f"  because {reason}")
     for rival in match.rejected:
         console.print(f"  not {', '.join(rival.item_ids)}: {rival.why}")
+
+
+def show_sheet(sheet: Sheet, out: IO[str]) -> None:
+    """Show an account's reconciliation, and the items of both sides that stand alone."""
+    console = _console(out)
+    console.print(f"{sheet.account}, {sheet.period.first} to {sheet.period.last}")
+    table = Table("", "", box=None, show_header=False)
+    table.columns[1].justify = "right"
+    for text, amount in sheet.lines():
+        table.add_row(text, str(amount))
+    console.print(table)
+    for title, side in (("Not in the books", sheet.unmatched), ("In transit", sheet.in_transit)):
+        if side:
+            items = Table("Day", "Amount", "Who", "Reference", "State", box=None, title=title)
+            for one in side:
+                items.add_row(str(one.day), str(one.amount), one.who, one.reference, one.state)
+            console.print(items)
+    for remark in sheet.remarks():
+        console.print(remark)
 
 
 def tell_story(tx: Connection, subject: str, out: IO[str]) -> None:

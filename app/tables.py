@@ -274,6 +274,23 @@ postings = Table(
     Index("postings_by_target", "target", "state"),
 )
 
+closings = Table(
+    # Reconciliation sheets that somebody signed; signing again is a new revision.
+    "closings",
+    meta,
+    Column("account", String, primary_key=True),
+    Column("period", String, primary_key=True),
+    Column("revision", Integer, primary_key=True),
+    Column("last_day", String, nullable=False),
+    Column("per_bank_minor", BigInteger, nullable=False),
+    Column("per_books_minor", BigInteger, nullable=False),
+    Column("difference_minor", BigInteger, nullable=False),
+    Column("currency", String, nullable=False),
+    Column("signed_by", String, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("signed_at", String, nullable=False),
+)
+
 runs = Table(
     "runs",
     meta,

@@ -45,11 +45,17 @@ class Span:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Continuity:
-    """Which statements are proven or at least not contradicted, and what stopped the rest."""
+    """Which statements are proven or at least not contradicted, and what stopped the rest.
+
+    `balance` is the account's after the accepted ones, in minor units, as of
+    the day `end`; None where no statement told one.
+    """
 
     accepted: tuple[str, ...]
     stopped: tuple[str, ...]
     findings: tuple[Finding, ...]
+    balance: int | None = None
+    end: date | None = None
 
 
 def check_continuity(account: str, spans: Collection[Span]) -> Continuity:
@@ -72,10 +78,18 @@ def check_continuity(account: str, spans: Collection[Span]) -> Continuity:
                 accepted=tuple(walk.accepted),
                 stopped=stopped,
                 findings=tuple(f for f in found if f is not None),
+                balance=walk.balance,
+                end=walk.told,
             )
         waiting.remove(chosen)
         walk.accept(chosen)
-    return Continuity(accepted=tuple(walk.accepted), stopped=(), findings=tuple(walk.findings))
+    return Continuity(
+        accepted=tuple(walk.accepted),
+        stopped=(),
+        findings=tuple(walk.findings),
+        balance=walk.balance,
+        end=walk.told,
+    )
 
 
 def _next(walk: _Walk, waiting: list[Span]) -> Span | None:
@@ -103,6 +117,8 @@ class _Walk:
         self.seen: set[str] = set()
         self.balance: int | None = None
         self.end: date | None = None
+        #: The last day of all accepted statements, proved or not.
+        self.told: date | None = None
         #: Balances that statements began or ended with.
         self.reached: set[int] = set()
         #: Statements without balances before the first one with them.
@@ -148,10 +164,11 @@ class _Walk:
         if span.closing is None:
             if self.balance is not None:
                 self.balance += sum(new)
+                self.told = max(filter(None, (self.told, span.last)), default=None)
             else:
                 self.unproved.append(span)
         elif self.balance is None or not self._is_repeated(span, new):
-            self.balance, self.end = span.closing, span.last
+            self.balance, self.end, self.told = span.closing, span.last, span.last
             self.reached.add(span.closing)
             if span.opening is not None:
                 self.reached.add(span.opening)

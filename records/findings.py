@@ -241,6 +241,11 @@ CATALOGUE: dict[str, Code] = {
         _N,
         "Prefer a format with balances, such as camt.053.",
     ),
+    "period_signed": Code(
+        "The movement belongs to a period that was signed off; it is posted with today's date",
+        _W,
+        "See whether the period's reconciliation must be signed again.",
+    ),
     "own_account_unknown": Code(
         "The statement is for an account that is not in the records",
         _W,

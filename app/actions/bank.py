@@ -276,7 +276,7 @@ def prove_accounts(office: Office) -> list[str]:
             .distinct()
         ).scalars()
         for account in list(accounts):
-            outcome = check_continuity(account, _spans(tx, account))
+            outcome = check_continuity(account, account_spans(tx, account))
             for state, ids in (("accepted", outcome.accepted), ("stopped", outcome.stopped)):
                 if ids:
                     tx.execute(
@@ -301,7 +301,8 @@ def prove_accounts(office: Office) -> list[str]:
     return stopped
 
 
-def _spans(tx: Connection, account: str) -> list[Span]:
+def account_spans(tx: Connection, account: str) -> list[Span]:
+    """Return the account's statements as continuity sees them."""
     movements: dict[str, dict[str, int]] = defaultdict(dict)
     rows = tx.execute(
         select(statement_entries.c.statement_id, transactions.c.id, transactions.c.amount_minor)

@@ -18,11 +18,12 @@ from typing import Any
 from sqlalchemy import Connection, func, select, update
 
 from app.audit import Entry, record
+from app.closing import closed_until
 from app.codec import dump, load, unplain
 from app.ledger import match_postings
 from app.masterdata import every
 from app.office import Office
-from app.store import lock, upsert, write_posting
+from app.store import lock, note, upsert, write_posting
 from app.tables import (
     allocations,
     documents,
@@ -43,6 +44,7 @@ from records.banking import (
     PayrollRun,
 )
 from records.failures import KnownFailure, Unavailable
+from records.findings import finding
 from records.invoices import Invoice
 from records.matches import Decision, Match
 from records.money import Money
@@ -233,6 +235,7 @@ def keep_matches(
     """Write what the matcher found; return counts by what became of the lines."""
     now = office.now()
     earlier = _newest_matches(tx)
+    closed = closed_until(tx)
     rows, applied, entries, postings = [], [], [], []
     states: dict[str, list[str]] = defaultdict(list)
     for match in made:
@@ -260,8 +263,16 @@ def keep_matches(
             entries.append(
                 Entry(action="match", subject=match.transaction_id, evidence=_evidence(match))
             )
+            moved = given[match.transaction_id]
+            late = _is_signed(moved, closed)
+            if late:
+                where = f"{moved.account}, {moved.booking_date}"
+                problem = finding("period_signed", where=where)
+                note(tx, office, "transaction", match.transaction_id, "match", [problem])
             if target:
-                postings += match_postings(target, match, given[match.transaction_id], revision)
+                made_now = match_postings(target, match, moved, revision)
+                today = office.today()
+                postings += [dataclasses.replace(p, date=today) if late else p for p in made_now]
     upsert(tx, matches, rows)
     upsert(tx, allocations, applied)
     for state, ids in states.items():
@@ -274,6 +285,12 @@ def keep_matches(
     write_posting(tx, office, postings)
     record(tx, office, entries)
     return {state: len(ids) for state, ids in states.items()}
+
+
+def _is_signed(moved: BankTransaction, closed: dict[str, date]) -> bool:
+    """Say whether somebody signed off the account's books until after this movement."""
+    signed = closed.get(moved.account)
+    return signed is not None and moved.booking_date is not None and moved.booking_date <= signed
 
 
 def _newest_matches(tx: Connection) -> dict[str, tuple[int, str]]:

@@ -94,6 +94,17 @@ CASES = (
         ("statement_unproved", "statement_gap"),
     ),
     Case(
+        "lists that overlap each other after the proof",
+        (
+            JAN,
+            span("l1", (31, 40), None, {"c": 10}, None),
+            span("l2", (35, 50), None, {"c": 10, "d": 5}, None),
+            MAR,
+        ),
+        {"jan", "l1", "l2", "mar"},
+        ("statement_unproved", "statement_unproved"),
+    ),
+    Case(
         "the same days in other words, after the proof",
         (JAN, FEB, span("list", (31, 59), None, {"c'": 10, "d'": 5}, None)),
         {"jan", "feb"},
@@ -175,6 +186,14 @@ def test_case(case: Case) -> None:
         assert set(result.accepted) == case.accepted
         assert set(result.stopped) == {s.id for s in case.spans} - case.accepted
         assert tuple(f.code for f in result.findings) == case.codes
+
+
+def test_the_balance_is_the_one_after_the_last_proven_day() -> None:
+    result = check_continuity("A", [FEB, JAN, FEB])
+    assert (result.balance, result.end) == (130, FEB.last)
+    result = check_continuity("A", [JAN, MAR])
+    assert (result.balance, result.end) == (115, JAN.last)
+    assert check_continuity("A", []).balance is None
 
 
 def test_the_missing_file_releases_what_waited() -> None:
