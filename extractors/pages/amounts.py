@@ -27,6 +27,8 @@ _AMOUNTS = frozenset(
         "charge_total",
         "carry",
         "skonto",
+        "withheld",
+        "previous_balance",
     }
 )
 
@@ -238,7 +240,7 @@ def tax_rows(found: Iterable[Occurrence]) -> Iterator[TaxRow]:
     for items in by_row.values():
         row = items[0].row
         money = [i for i in items if i.figure.is_money or i.value != i.value.to_integral()]
-        if not money:
+        if not money or any(i.concepts.get("withheld", 0) >= 0.7 for i in items):
             continue
         rates: list[tuple[Decimal, Figure]] = [
             (abs(f.read(Style.COMMA if "," in f.digits else Style.POINT)), f)

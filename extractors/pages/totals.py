@@ -19,6 +19,7 @@ from extractors.pages.amounts import (
     ranked,
     tax_rows,
 )
+from extractors.pages.deductions import earlier_balance, withholding
 from extractors.pages.figures import Style
 from extractors.pages.layout import Sheet
 
@@ -165,10 +166,34 @@ def _triple(found: list[Occurrence], taxes: list[TaxRow], sums: Sums) -> Totals:
         if included is not None:
             _due_instead_of_gross(included, found)
             return included
+        less = _less_withheld(found, taxes)
+        if less is not None:
+            return less
     if best.chosen:
         _due_instead_of_gross(best, found)
         return best
     return _by_label(gross, net, tax, taxes, sums)
+
+
+def _less_withheld(found: list[Occurrence], taxes: list[TaxRow]) -> Totals | None:
+    """Take the gross total from net and tax where the printed total lacks what was withheld."""
+    sums = withholding(found, taxes)
+    if sums is None:
+        return None
+    totals = Totals(score=3.0)
+    why = "net and tax, less the tax withheld at its rate, are the amount to pay"
+    _prove(
+        totals,
+        why,
+        net_total=sums.net,
+        tax_total=sums.tax,
+        prepaid_total=sums.withheld,
+        amount_due=sums.due,
+    )
+    totals.derived["gross_total"] = sums.gross
+    totals.proved.add("gross_total")
+    totals.why["gross_total"] = why
+    return totals
 
 
 def _included(
@@ -302,7 +327,7 @@ def _by_label(
 
 def _settle_payment(totals: Totals, found: list[Occurrence]) -> None:
     gross = totals.value("gross_total")
-    if gross is None:
+    if gross is None or "amount_due" in totals.proved:
         return
     due = [(s, o) for s, o in ranked(found, {"amount_due": 1.0}) if o.figure.is_money]
     paid = [(s, o) for s, o in ranked(found, {"prepaid_total": 1.0}) if o.figure.is_money]
@@ -331,6 +356,15 @@ def _settle_payment(totals: Totals, found: list[Occurrence]) -> None:
             if p.figure.is_money and abs(p.value) == gone and p.value not in known:
                 why = "the amount due and this payment add up to the gross total"
                 _prove(totals, why, amount_due=d, prepaid_total=p)
+                return
+    if "gross_total" in totals.proved - totals.doubtful:
+        for score, d in due:
+            balance = earlier_balance(found, gross, d.value, [p for _, p in paid])
+            if score >= 0.8 and balance is not None:
+                totals.derived["amount_due"] = gross
+                totals.why["amount_due"] = (
+                    f"{d.value} is asked for, with {balance} of earlier bills"
+                )
                 return
     explained = {totals.value(n) for n in ("net_total", "tax_total", "gross_total", "lines_total")}
     strong = [d for score, d in due if score >= 0.8 and d.value not in explained]
