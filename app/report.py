@@ -40,6 +40,8 @@ from records.findings import Finding
 #: Rows of a list shown in the mail; the workbook holds all of them.
 SHOWN = 200
 
+_CELL_LIMIT = 32_767
+
 _DOCUMENT_ID = re.compile(r"\b[0-9a-f]{64}\b")
 
 
@@ -217,7 +219,7 @@ def as_workbook(morning: Morning) -> bytes:
                     elif isinstance(value, int):
                         page.write_number(number, column, value)
                     else:
-                        page.write_string(number, column, "" if value is None else str(value))
+                        page.write_string(number, column, _cell(value))
             page.freeze_panes(1, 0)
             page.autofilter(0, 0, max(len(rows), 1), len(header) - 1)
             page.set_column(0, len(header) - 1, 18)
@@ -249,6 +251,11 @@ def as_workbook(morning: Morning) -> bytes:
             "Troubles",
             ["Of", "Reason", "What", "What to do"],
             [[t.subject, t.finding.code, str(t), t.finding.remedy] for t in morning.troubles],
+        )
+        sheet(
+            "Payables",
+            ["What", "Amounts"],
+            [[what, ", ".join(map(str, amounts))] for what, amounts in morning.payables.told],
         )
         sheet("Proof", ["What", "Outcome", "Count"], _proof_rows(morning.complete))
     return out.getvalue()
@@ -300,7 +307,13 @@ def _proof_rows(complete: Completeness) -> list[list[object]]:
     ):
         rows.append([what, "came in", total])
         rows += [[what, outcome, n] for outcome, n in sorted(by.items())]
-    return rows
+    return [*rows, ["all", "complete" if complete.is_complete else "NOT COMPLETE", None]]
+
+
+def _cell(value: object) -> str:
+    """Return the text of a cell; XLSX holds 32,767 characters, what is longer ends with …."""
+    text = "" if value is None else str(value)
+    return text if len(text) <= _CELL_LIMIT else text[: _CELL_LIMIT - 1] + "…"
 
 
 def as_mail(morning: Morning, *, sender: str, to: tuple[str, ...], message_id: str) -> EmailMessage:
