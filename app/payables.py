@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, func, select
 
+from app.actions.reconciliation import gather_books
 from app.codec import load
-from app.masterdata import every
-from app.tables import allocations, documents, invoices, payment_proposals
+from app.masterdata import KINDS, every
+from app.tables import allocations, documents, invoices, payment_proposals, records
 from matching.payment_proposals import PaymentProposal
-from records.banking import PaymentRun, PaymentRunItem
+from records.banking import OpenItem, PaymentRun, PaymentRunItem
 from records.failures import KnownFailure
 from records.findings import Finding
 
@@ -70,6 +71,33 @@ def _proposal(row: Row[Any]) -> Proposal:
         checked_by=row.checked_by,
         released_by=row.released_by,
     )
+
+
+def still_owed(tx: Connection) -> list[OpenItem]:
+    """Return our payables, those settled as well, as they stand now.
+
+    An item that its source's newest export no longer lists was closed there:
+    whatever became of it, it is not ours to pay.
+    """
+    newest = (
+        select(records.c.source, func.max(records.c.changed_at).label("at"))
+        .group_by(records.c.source)
+        .subquery()
+    )
+    gone = set(
+        tx.execute(
+            select(records.c.id)
+            .join(newest, newest.c.source == records.c.source)
+            .where(records.c.kind == KINDS[OpenItem].kind, records.c.changed_at < newest.c.at)
+        ).scalars()
+    )
+    items = gather_books(tx).items
+    return [item for item in items if item.kind.startswith("ap_") and item.id not in gone]
+
+
+def own_items(tx: Connection) -> frozenset[str]:
+    """Return the ids of all invoices that came in here; as open items they bear the same."""
+    return frozenset(tx.execute(select(invoices.c.document_id)).scalars())
 
 
 def held_numbers(tx: Connection) -> list[tuple[str, str]]:

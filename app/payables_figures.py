@@ -10,9 +10,8 @@ from decimal import Decimal
 
 from sqlalchemy import Connection, select
 
-from app.actions.reconciliation import gather_books
 from app.masterdata import every
-from app.payables import Proposal, proposals
+from app.payables import Proposal, proposals, still_owed
 from app.tables import allocations, documents, invoices, order_allocations
 from matching.payables import (
     Accrual,
@@ -80,7 +79,7 @@ def figures(tx: Connection, day: date) -> Figures:
     """Read the payables' figures as they stand on a day."""
     vendors = list(every(tx, Vendor))
     directory = VendorDirectory(vendors)
-    owed = [item for item in gather_books(tx).items if item.kind.startswith("ap_")]
+    owed = still_owed(tx)
     posted = list(_posted(tx))
     books = PurchaseBooks(
         vendors=vendors,

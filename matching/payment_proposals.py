@@ -71,6 +71,14 @@ class PaymentProposal:
     items: tuple[ProposedItem, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copy:
+    """An item that is the same invoice as the item with the id `of`."""
+
+    item: OpenItem
+    of: str
+
+
 def propose_payments(
     items: Iterable[OpenItem],
     vendors: VendorDirectory,
@@ -145,27 +153,25 @@ def without_held(
 
 def without_copies(
     items: Iterable[OpenItem], vendors: VendorDirectory
-) -> tuple[tuple[OpenItem, ...], tuple[Finding, ...]]:
+) -> tuple[tuple[OpenItem, ...], tuple[Copy, ...]]:
     """Leave out every item that another of the same vendor, number and amount came before.
 
-    `items` hold the settled ones as well, since paying a paid invoice again is
-    the dearest mistake; settled ones count as first, then the order of ids.
+    The caller's order says which one stays: those settled or being paid must
+    be among the items and come first, since paying a paid invoice again is the
+    dearest mistake.
     """
     first: dict[tuple[str, str, Decimal], str] = {}
     kept: list[OpenItem] = []
-    problems: list[Finding] = []
-    for item in sorted(items, key=lambda x: (_open(x) != 0, x.id)):
+    copies: list[Copy] = []
+    for item in items:
         keys = [(*name, item.gross.amount) for name in _names(item, vendors)]
         earlier = next((first[key] for key in keys if key in first), None)
         if earlier is None:
             first.update((key, item.id) for key in keys)
             kept.append(item)
-        elif _open(item):
-            where = f"open item {item.id}"
-            problems.append(
-                finding("payable_twice", where=where, expected=earlier, actual=item.number)
-            )
-    return tuple(kept), tuple(problems)
+        else:
+            copies.append(Copy(item=item, of=earlier))
+    return tuple(kept), tuple(copies)
 
 
 def _names(item: OpenItem, vendors: VendorDirectory) -> list[tuple[str, str]]:

@@ -16,12 +16,20 @@ from pathlib import Path
 from sqlalchemy import Connection, func, select, update
 
 from app.actions.desk import Refused
-from app.actions.reconciliation import gather_books
 from app.audit import Entry, record
 from app.codec import dump
 from app.masterdata import OURS, doubles, every, save
 from app.office import Office
-from app.payables import Draft, Proposal, held_numbers, proposal, proposals, under_way
+from app.payables import (
+    Draft,
+    Proposal,
+    held_numbers,
+    own_items,
+    proposal,
+    proposals,
+    still_owed,
+    under_way,
+)
 from app.payables_figures import figures, figures_posting
 from app.store import lock, upsert, write_posting
 from app.tables import payment_files, payment_proposals
@@ -109,7 +117,10 @@ def release(office: Office, proposal_id: str, reason: str) -> list[str]:
                 change = {"checked_by": office.actor}
                 action = "check"
             else:
-                _order(tx, office, given)
+                try:
+                    _order(tx, office, given)
+                except Unwritable as error:
+                    raise Refused(f"{given.id} cannot be written: {error}") from error
                 change = {
                     "state": "released",
                     "released_by": office.actor,
@@ -148,10 +159,12 @@ def _draft(
 ) -> Draft:
     """Say what should be paid now; of the items `only`, or of all."""
     vendors = VendorDirectory(every(tx, Vendor))
-    owed = [item for item in gather_books(tx).items if item.kind.startswith("ap_")]
+    waiting, ours = under_way(tx), own_items(tx)
+    owed = still_owed(tx)
+    # What is settled or being paid stands before its copies, the office's own entry before ours.
+    owed.sort(key=lambda i: (not _is_settled(i) and i.id not in waiting, i.id in ours, i.id))
     items, copies = without_copies(owed, vendors)
     items, held = without_held(items, held_numbers(tx), vendors)
-    waiting = under_way(tx)
     paying = office.settings.paying
     rules = PaymentRules(
         interest_percent=paying.interest_percent,
@@ -174,8 +187,20 @@ def _draft(
         except Unwritable as error:
             where = f"vendor {one.vendor_id}"
             impossible.append(finding("payment_impossible", where=where, actual=str(error)))
-    found = (*copies, *held, *problems, *impossible)
+    # One entry in the office's books and our own of the same invoice is no fault of anyone's.
+    twice = [
+        finding(
+            "payable_twice", where=f"open item {c.item.id}", expected=c.of, actual=c.item.number
+        )
+        for c in copies
+        if not _is_settled(c.item) and (c.item.id in ours) == (c.of in ours)
+    ]
+    found = (*twice, *held, *problems, *impossible)
     return Draft(payments=tuple(payments), problems=tuple(found))
+
+
+def _is_settled(item: OpenItem) -> bool:
+    return item.open is not None and not item.open.amount
 
 
 def _unchanged(before: Draft, now: Draft) -> bool:

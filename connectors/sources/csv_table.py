@@ -23,7 +23,8 @@ class Source:
         kind: what it holds: own_accounts, vendors, customers, purchase_orders,
             goods_receipts, uom_conversions, supplier_invoices,
             customer_invoices, open_items, payment_runs, payment_run_items,
-            card_settlements, payroll_runs, recurring_contracts, fx_rates.
+            card_settlements, payroll_runs, recurring_contracts, fx_rates,
+            bookings.
             Default: the file's name without its ending.
         columns: our column name: the file's column name, where they differ,
             e.g. `{po_id: Bestellnummer}`. Default: none.

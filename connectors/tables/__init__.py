@@ -25,6 +25,7 @@ from records.banking import (
     PaymentRunItem,
     PayrollRun,
 )
+from records.bookings import CodedLine
 from records.failures import ConfigurationFault
 from records.findings import Finding, finding
 from records.invoices import Line, ReceivedInvoice
@@ -67,6 +68,7 @@ class Tables:
     payroll_runs: tuple[PayrollRun, ...] = ()
     contracts: tuple[Contract, ...] = ()
     fx_rates: tuple[FxRate, ...] = ()
+    bookings: tuple[CodedLine, ...] = ()
     findings: tuple[Finding, ...] = ()
 
 
@@ -114,6 +116,7 @@ def load_tables(
         payroll_runs=every(PayrollRun),
         contracts=every(Contract),
         fx_rates=every(FxRate),
+        bookings=every(CodedLine),
         findings=every(Finding),
     )
 

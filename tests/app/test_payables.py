@@ -105,6 +105,40 @@ def test_proposing_again_changes_nothing(office: Office) -> None:
     assert _proposed(office) == _proposed(office, "person:ben")
 
 
+def test_dollars_go_out_as_a_nacha_file(office: Office) -> None:
+    folder = office.settings.folder
+    (folder / "tables/own_accounts.csv").write_text(
+        f"account_id,iban,currency,routing_number\nA1,{OUR_IBAN},EUR,\nA3,55501,USD,021000021\n"
+    )
+    vendors = (folder / "tables/vendors.csv").read_text(encoding="utf-8").splitlines()
+    rows = [f"{vendors[0]},routing_number", *(f"{v}," for v in vendors[1:])]
+    rows.append("V7,Tools LLC,123456789,,,US,30,,,,,011401533")
+    (folder / "tables/vendors.csv").write_text("\n".join(rows), encoding="utf-8")
+    head, *items = ITEMS.splitlines()
+    items = [f"{item},EUR" for item in items]
+    items.append("D1,ap_invoice,V7,,,,7001,2026-11-01,2026-11-20,-250.75,,,USD")
+    text = "\n".join([f"{head},currency", *items])
+    (folder / "tables/open_items.csv").write_text(text, encoding="utf-8")
+    config = folder / "config.yaml"
+    known = config.read_text(encoding="utf-8").replace(
+        "paying:\n", "paying:\n  company_id: '1234567890'\n"
+    )
+    config.write_text(known, encoding="utf-8")
+    american = dataclasses.replace(office, settings=load(config))
+    night.run(american, ("records",))
+    made = _proposed(american).id
+    euros, dollars = payables.release(american.acting("person:ben"), made, "")
+    assert euros.endswith(".xml")
+    entry_ = next(r for r in Path(dollars).read_text("ascii").splitlines() if r[0] == "6")
+    assert (entry_[3:12], entry_[12:29].strip(), entry_[29:39]) == (
+        "011401533",
+        "123456789",
+        "0000025075",
+    )
+    with office.database.begin() as tx:
+        assert "D1" in under_way(tx)
+
+
 def test_a_second_person_releases_and_the_file_balances(office: Office) -> None:
     given = _proposed(office)
     with pytest.raises(KnownFailure, match="second person"):
@@ -170,6 +204,28 @@ def test_a_proposal_whose_ground_moved_is_not_released(office: Office) -> None:
     night.run(office, ("records",))
     with pytest.raises(KnownFailure, match=r"no longer holds .Hansa"):
         _released(office, given)
+
+
+def test_what_the_offices_books_no_longer_list_is_not_paid(office: Office) -> None:
+    tables = office.settings.folder / "tables"
+    kept = [line for line in ITEMS.splitlines() if not line.startswith("A5")]
+    (tables / "open_items.csv").write_text("\n".join(kept), encoding="utf-8")
+    later = dataclasses.replace(office, clock=lambda: MONDAY + timedelta(hours=1))
+    night.run(later, ("records",))
+    assert [p.vendor_id for p in _proposed(later).draft.payments] == ["V1"]
+
+
+def test_a_copy_of_what_is_under_way_is_not_paid(office: Office) -> None:
+    """The copy sorts before the item that was ordered: order of ids must not decide."""
+    _released(office, _proposed(office))
+    tables = office.settings.folder / "tables"
+    copy = "A0,ap_invoice,V1,,,,R1,2026-11-01,2026-11-25,-119.00,,\n"
+    (tables / "open_items.csv").write_text(ITEMS + copy, encoding="utf-8")
+    later = dataclasses.replace(office, clock=lambda: MONDAY + timedelta(hours=1))
+    night.run(later, ("records",))
+    draft = _proposed(later).draft
+    assert not draft.payments
+    assert ("payable_twice", "open item A0") in {(f.code, f.where) for f in draft.problems}
 
 
 def test_a_withdrawn_proposal_pays_nothing(office: Office) -> None:
