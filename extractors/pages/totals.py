@@ -14,13 +14,13 @@ from extractors.pages.amounts import (
     Occurrence,
     TaxRow,
     distinct,
-    included_tax,
     occurrences,
     ranked,
     tax_rows,
 )
 from extractors.pages.deductions import earlier_balance, withholding
 from extractors.pages.figures import Style
+from extractors.pages.included import gross_of_rates, implied_by
 from extractors.pages.layout import Sheet
 
 
@@ -210,8 +210,8 @@ def _included(
     for score, g in gross:
         if score < 0.5 or abs(g.value) <= tax:
             continue
-        known = _gross_of_rates(rows, abs(g.value), sums)
-        if not known and not _implied(rows, abs(g.value)):
+        known = gross_of_rates(rows, abs(g.value), dict(sums.by_rate), sums.lines)
+        if not known and not implied_by(rows, abs(g.value)):
             continue
         signed = tax if g.value > 0 else -tax
         totals = Totals(chosen={"gross_total": g}, score=score + 2)
@@ -226,41 +226,6 @@ def _included(
         totals.taxes = known or rows
         return totals
     return None
-
-
-def _gross_of_rates(rows: list[TaxRow], gross: Decimal, sums: Sums) -> list[TaxRow]:
-    """Return the rows with the gross amount of each rate, if these are the total's parts."""
-    lines = dict(sums.by_rate)
-    known: list[TaxRow] = []
-    rest = gross - abs(lines.get(Decimal(0), Decimal(0)))
-    for row in rows:
-        assert row.tax is not None
-        part = lines.get(row.rate) if row.gross is None else row.gross
-        if row.basis is not None:
-            part = abs(row.basis.value) + abs(row.tax.value)
-        if part is None:
-            return []
-        part = abs(part)
-        slack = CENT * max(1, sums.lines // 4)
-        if abs(included_tax(part, row.rate) - abs(row.tax.value)) > slack:
-            return []
-        rest -= part
-        sign = 1 if row.tax.value > 0 else -1
-        known.append(row._replace(gross=part * sign, proved=True))
-    return known if abs(rest) <= CENT else []
-
-
-def _implied(rows: list[TaxRow], gross: Decimal) -> bool:
-    """Say whether the amounts that the rounded taxes imply at their rates make up the total.
-
-    A rate under 2 % says too little about its base.
-    """
-    if any(r.rate < 2 for r in rows):
-        return False
-    factors = [(abs(r.tax.value), (100 + r.rate) / r.rate) for r in rows if r.tax]
-    implied = sum((tax * factor for tax, factor in factors), Decimal(0))
-    slack = sum((factor for _, factor in factors), Decimal(0)) * CENT / 2
-    return abs(implied - gross) <= slack
 
 
 def _due_instead_of_gross(best: Totals, found: list[Occurrence]) -> None:
