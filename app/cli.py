@@ -143,6 +143,11 @@ def _parser() -> argparse.ArgumentParser:
     account.add_argument("iban", metavar="IBAN")
     _who(account)
 
+    assign = add("assign", _assign, "book an open bank line to a category; the like is learned")
+    assign.add_argument("id", metavar="LINE", help="a bank reference or line")
+    assign.add_argument("category", metavar="CATEGORY", help="fee, tax … or a ledger account")
+    _who(assign)
+
     close = add("close", _close, "reconcile an account's period on one sheet, and sign it off")
     close.add_argument("account", metavar="ACCOUNT", help="its IBAN, our id or label of it")
     close.add_argument("period", metavar="PERIOD", help="2026-10, 2026-Q4 or 2026")
@@ -420,6 +425,17 @@ def _vendor(given: argparse.Namespace) -> int:
         else:
             days = office.settings.matching.bank_change_cool_off_days
             print(f"On file for {given.vendor}; nothing is paid there for {days} days.")
+    return 0
+
+
+def _assign(given: argparse.Namespace) -> int:
+    from app.actions.reconciliation import assign_line
+
+    with _office(given, _person(given)) as office:
+        with office.database.begin() as tx:
+            subject = _subject(tx, given.id)
+        assign_line(office, subject, given.category, given.reason)
+        print(f"{subject} is booked as {given.category}; the next run writes it.")
     return 0
 
 

@@ -20,6 +20,7 @@ from sqlalchemy import Connection, func, select, update
 from app.audit import Entry, record
 from app.closing import closed_until
 from app.codec import dump, load, unplain
+from app.habits import known_habits
 from app.ledger import match_postings
 from app.masterdata import every
 from app.office import Office
@@ -32,6 +33,7 @@ from app.tables import (
     matches,
     transactions,
 )
+from matching.habits import BY_HABIT, BY_PERSON
 from matching.payments import Books, IdentifiedTransaction, reconcile
 from records.banking import (
     BankTransaction,
@@ -56,6 +58,9 @@ HINDSIGHT_DAYS = 120
 #: Matches are not settled while they are one of these.
 UNSETTLED = ("new", "suggested", "open")
 
+#: What a movement that settles no item can be, besides an account of the ledger.
+CATEGORIES = ("fee", "interest", "payroll", "private", "recurring", "tax", "transfer")
+
 #: Minor units by item: cash and what is written off.
 Settled = dict[str, tuple[int, int]]
 
@@ -77,17 +82,35 @@ def reconcile_bank(office: Office, target: str | None) -> dict[str, int]:
         )
         stored = _stored(tx, {name for name, _ in posted})
         books = gather_books(tx, stored)
+        habits = known_habits(tx)
         stamp = _stamp(tx)
     made = {
         m.transaction_id: m for m in reconcile([*posted, *waiting], books, office.settings.payments)
     }
     disputed = _disputed(stored, (made[name] for name, _ in posted))
-    chosen = [_undisputed(made[name], disputed) for name, _ in waiting]
+    chosen = [
+        _not_undone(habits.explain(moved, _undisputed(made[name], disputed)), books)
+        for name, moved in waiting
+    ]
     with office.database.begin() as tx:
         lock(tx, "reconcile")
         if _stamp(tx) != stamp:
             raise Unavailable("The books changed while matching; it is done again.")
         return keep_matches(tx, office, target, dict(waiting), chosen)
+
+
+def _not_undone(match: Match, books: Books) -> Match:
+    """Return the match; what a person undid of a line without items is not posted again."""
+    undone = (match.transaction_id, _as_item(match.category)) in books.forbidden
+    if not undone or match.allocations or match.decision is not Decision.POST:
+        return match
+    why = f"a person took {match.category} back"
+    return dataclasses.replace(match, decision=Decision.NONE, reasons=(*match.reasons, why))
+
+
+def _as_item(category: str) -> str:
+    """Return how `forbidden` names a match that settled no item."""
+    return f"category:{category}"
 
 
 def _movements(tx: Connection, *where: Any) -> list[IdentifiedTransaction]:
@@ -307,7 +330,8 @@ def _newest_matches(tx: Connection) -> dict[str, tuple[int, str]]:
 def _state(match: Match) -> str:
     if match.decision is Decision.POST:
         return "posted"
-    return "suggested" if match.allocations else "open"
+    is_habit = match.rule == BY_HABIT and match.decision is Decision.SUGGEST
+    return "suggested" if match.allocations or is_habit else "open"
 
 
 def _applied(match: Match, revision: int) -> list[dict[str, Any]]:
@@ -342,6 +366,41 @@ def _evidence(match: Match) -> dict[str, Any]:
     }
 
 
+def assign_line(office: Office, transaction_id: str, category: str, reason: str) -> None:
+    """Book a line that settles no item to a category, as a person says; the like is learned.
+
+    `category` is one of `CATEGORIES`, or an account of the ledger. KnownFailure
+    when it is neither, or the line is not there, not proven yet, or posted.
+    """
+    if category not in CATEGORIES and not category.isdigit():
+        raise KnownFailure(
+            f"{category!r} is no category. Use an account of the ledger (digits), or one of "
+            f"{', '.join(CATEGORIES)}."
+        )
+    bot = office.settings.bots.get("statements")
+    target = None if bot is None else str(bot.post_to)
+    with office.database.begin() as tx:
+        lock(tx, "reconcile")
+        row = tx.execute(
+            select(transactions.c.state, transactions.c.data).where(
+                transactions.c.id == transaction_id
+            )
+        ).first()
+        if row is None:
+            raise KnownFailure(f"{transaction_id[:12]} is no bank line.")
+        if row.state not in UNSETTLED:
+            raise KnownFailure(f"{transaction_id} is {row.state}; only open lines are assigned.")
+        match = Match(
+            transaction_id=transaction_id,
+            category=category,
+            confidence=1.0,
+            decision=Decision.POST,
+            rule=BY_PERSON,
+            reasons=(f"{office.actor.removeprefix('person:')}: {reason or 'no reason given'}",),
+        )
+        keep_matches(tx, office, target, {transaction_id: load(BankTransaction, row.data)}, [match])
+
+
 def undo_match(office: Office, transaction_id: str, reason: str) -> None:
     """Take a posted match back: items reopen, and the same match is never made again.
 
@@ -359,6 +418,13 @@ def undo_match(office: Office, transaction_id: str, reason: str) -> None:
             select(allocations.c.item_id).where(allocations.c.transaction_id == transaction_id)
         ).scalars()
         items = list(rows)
+        category = (
+            select(matches.c.category)
+            .where(matches.c.transaction_id == transaction_id, matches.c.undone_at.is_(None))
+            .order_by(matches.c.revision.desc())
+            .limit(1)
+        )
+        never = items or [_as_item(str(tx.execute(category).scalar()))]
         upsert(
             tx,
             forbidden,
@@ -370,7 +436,7 @@ def undo_match(office: Office, transaction_id: str, reason: str) -> None:
                     "by": office.actor,
                     "at": now,
                 }
-                for item in items
+                for item in never
             ],
         )
         tx.execute(allocations.delete().where(allocations.c.transaction_id == transaction_id))

@@ -177,6 +177,8 @@ def test_what_is_posted_after_the_signature_is_flagged_and_not_dated_back(
     fee = next(i for i in _posted(office) if i.endswith("/-490"))
     reconciliation.undo_match(anna, fee, "look again")
     reconciliation.reconcile_bank(office, "ledger")
+    assert len(_posted(office)) == len(set(_posted(office)))  # not made again by itself
+    reconciliation.assign_line(anna, fee, "fee", "it was right")
     with office.database.begin() as tx:
         again = [
             load_posting(row.data)
