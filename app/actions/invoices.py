@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +17,9 @@ from sqlalchemy import Connection, Row, select, update
 from app.audit import Entry, record
 from app.codec import plain, unplain
 from app.coding import propose_coding
+from app.gathering import books_for, message_of, minor_of, sender_findings
 from app.isolation import Crashed, IsolationFailure, Limits, OutOfMemory, TookTooLong
 from app.ledger import exception_posting, invoice_posting
-from app.masterdata import every, everything
 from app.office import Office
 from app.reading import read_document
 from app.store import (
@@ -35,24 +34,20 @@ from app.store import (
     write_fields,
     write_posting,
 )
-from app.tables import approvals, documents, invoices, messages, order_allocations
+from app.tables import approvals, documents, invoices, order_allocations
 from connectors import browser
 from connectors.keeping import keep_bytes
 from extractors.reading import ReadOptions
 from matching.coding import Coding
 from matching.duplicates import EarlierInvoice
 from matching.policy import Hold, Join, Policy, Post, Verdict, decide
-from matching.purchases import PurchaseBooks, match_invoice
-from matching.purchases.books import as_earlier
-from matching.senders import check_sender, domain_of
-from matching.vendors import VendorDirectory
-from records.documents import Document, Kind, Message, Reading
+from matching.purchases import match_invoice
+from matching.senders import domain_of
+from records.documents import Document, Kind, Reading
 from records.failures import Unavailable
-from records.findings import Finding, finding
-from records.invoices import Invoice, ReceivedInvoice, assemble
+from records.findings import finding
+from records.invoices import Invoice, assemble
 from records.matches import InvoiceMatch, OrderAllocation
-from records.money import Money
-from records.purchasing import Contract, OrderLine, ReceiptLine, UnitConversion, Vendor
 
 log = structlog.get_logger(__name__)
 
@@ -221,8 +216,8 @@ def match(office: Office, work: str) -> str:
             return str(row.state)
         fields = read_fields(tx, document_id)
         invoice, problems = assemble(fields)
-        message = _message(tx, row.message_key)
-        books = _slice(tx, invoice, document_id, message)
+        message = message_of(tx, row.message_key)
+        books = books_for(tx, invoice, document_id, message)
         result = match_invoice(
             document_id,
             invoice,
@@ -232,80 +227,13 @@ def match(office: Office, work: str) -> str:
             sender_domain=domain_of(message.sender) if message else None,
             received_on=office.today(),
         )
-        found = [*result.findings, *problems, *_sender_findings(tx, office, message, result)]
+        found = [*result.findings, *problems, *sender_findings(tx, office, message, result)]
         earlier = books.consume(document_id, invoice, result, message_key=row.message_key)
         _save(tx, office, document_id, invoice, result, earlier)
         note(tx, office, "document", document_id, "match", found)
         set_state(tx, office, document_id, "matched")
         _audit(tx, office, "match", document_id, _evidence(result))
     return "matched"
-
-
-def _message(tx: Connection, key: str | None) -> Message | None:
-    if key is None:
-        return None
-    data = tx.execute(select(messages.c.data).where(messages.c.key == key)).scalar()
-    return None if data is None else unplain(Message, data)
-
-
-def _slice(
-    tx: Connection, invoice: Invoice, document_id: str, message: Message | None
-) -> PurchaseBooks:
-    """Gather what concerns this invoice's vendor, and the orders it names."""
-    vendors = everything(tx, Vendor)
-    found = VendorDirectory(vendors).identify(
-        invoice.seller, invoice.ibans, domain_of(message.sender) if message else None
-    )
-    members = [v.id for v in found.group.members] if found.group else []
-    members += [v.id for group in found.candidates for v in group.members]
-    lines = [
-        line for vendor_id in dict.fromkeys(members) for line in every(tx, OrderLine, vendor_id)
-    ]
-    orders = {line.order_id for line in lines}
-    billed = tx.execute(
-        select(order_allocations).where(
-            order_allocations.c.order_id.in_(orders),
-            order_allocations.c.document_id != document_id,
-        )
-    )
-    earlier = _earlier(tx, invoice, document_id, members)
-    earlier += _booked_elsewhere(tx, vendors, set(members))
-    return PurchaseBooks(
-        vendors=vendors,
-        order_lines=lines,
-        receipts=[r for order in orders for r in every(tx, ReceiptLine, order)],
-        conversions=everything(tx, UnitConversion),
-        contracts=everything(tx, Contract),
-        billed=[
-            OrderAllocation(
-                invoice_line=b.invoice_line,
-                order_id=b.order_id,
-                order_line=b.order_line,
-                quantity=Decimal(b.quantity),
-                amount=Decimal(b.amount),
-            )
-            for b in billed
-        ],
-        earlier=earlier,
-    )
-
-
-def _earlier(
-    tx: Connection, invoice: Invoice, document_id: str, members: Sequence[str]
-) -> list[EarlierInvoice]:
-    """Return what we saw of this vendor, and of anybody for the same amount: doubles hide there."""
-    same_gross = invoices.c.gross_minor == _minor(invoice.gross_total, invoice.currency)
-    rows = tx.execute(
-        select(invoices.c.earlier, documents.c.state)
-        .join(documents, documents.c.id == invoices.c.document_id)
-        .where(invoices.c.vendor_id.in_(members) | same_gross)
-        .where(invoices.c.document_id != document_id, documents.c.state != "rejected")
-    )
-    return [
-        replace(unplain(EarlierInvoice, row.earlier), held=row.state == "held")
-        for row in rows
-        if row.earlier
-    ]
 
 
 def _policy(office: Office) -> Policy:
@@ -335,7 +263,7 @@ def _save(
         "received_on": office.today().isoformat(),
         "type_code": invoice.type_code,
         "currency": invoice.currency,
-        "gross_minor": _minor(gross, invoice.currency),
+        "gross_minor": minor_of(gross, invoice.currency),
         "data": plain(invoice),
         "match": plain(result),
         "earlier": plain(earlier) if earlier else None,
@@ -479,41 +407,6 @@ def _target(office: Office) -> str | None:
     return None if bot is None else str(bot.post_to)
 
 
-def _booked_elsewhere(
-    tx: Connection, vendors: Sequence[Vendor], members: set[str]
-) -> list[EarlierInvoice]:
-    """Return what other systems booked for this vendor: a second posting would be a duplicate."""
-    directory = VendorDirectory(vendors)
-    found = []
-    for received in every(tx, ReceivedInvoice):
-        known = directory.identify(received.invoice.seller, received.invoice.ibans)
-        if known.group and members & {v.id for v in known.group.members}:
-            result = InvoiceMatch(
-                invoice_id=received.id, status="matched", vendor_id=known.group.id
-            )
-            found.append(as_earlier(received.id, received.invoice, result))
-    return found
-
-
-def _sender_findings(
-    tx: Connection, office: Office, message: Message | None, result: InvoiceMatch
-) -> tuple[Finding, ...]:
-    """Doubt the sender: against the vendor it claims to be, and every domain we know."""
-    if message is None or not message.sender:
-        return ()
-    vendors = everything(tx, Vendor)
-    before = tx.execute(
-        select(messages.c.sender)
-        .join(documents, documents.c.message_key == messages.c.key)
-        .where(documents.c.state == "posted")
-        .distinct()
-    ).scalars()
-    known = {domain for vendor in vendors for domain in vendor.email_domains}
-    known |= {domain for sender in before if (domain := domain_of(sender))}
-    vendor = next((v for v in vendors if v.id == result.vendor_id), None)
-    return check_sender(message, vendor, office.settings.company.trusted_hosts, known)
-
-
 def _evidence(result: InvoiceMatch) -> dict[str, Any]:
     return {
         "status": result.status,
@@ -530,9 +423,3 @@ def _audit(
     tx: Connection, office: Office, action: str, subject: str, evidence: dict[str, Any]
 ) -> None:
     record(tx, office, [Entry(action=action, subject=subject, evidence=evidence)])
-
-
-def _minor(amount: Decimal | None, currency: str | None) -> int | None:
-    if amount is None or currency is None:
-        return None
-    return Money(amount, currency).rounded().minor
