@@ -451,7 +451,9 @@ def _close(given: argparse.Namespace) -> int:
             show_sheet(reconciliation_sheet(tx, account, period), sys.stdout)
         if given.sign:
             sign_period(office, account, period, given.reason)
-            print(f"Signed by {office.actor.removeprefix('person:')}; the next run writes the sheet.")
+            print(
+                f"Signed by {office.actor.removeprefix('person:')}; the next run writes the sheet."
+            )
     return 0
 
 
