@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import re
+import textwrap
 import tomllib
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 
 from app import families, reference
 from app.cli import _parser
+from app.settings import examine
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
@@ -103,3 +105,15 @@ def test_every_make_target_that_is_shown_exists() -> None:
     for page in PAGES:
         shown = re.findall(r"(?:^|`)make ([a-z]+)", page.read_text(encoding="utf-8"), re.M)
         assert set(shown) <= set(targets), page.name
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.relative_to(ROOT).as_posix())
+def test_every_configuration_that_is_shown_is_understood(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INBOX_PASSWORD", "x")
+    text = page.read_text(encoding="utf-8")
+    for shown in re.findall(r"^ *```yaml\n(.*?)^ *```", text, re.M | re.S):
+        path = tmp_path / "config.yaml"
+        path.write_text(textwrap.dedent(shown), encoding="utf-8")
+        assert list(map(str, examine(path)[1])) == []
