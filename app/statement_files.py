@@ -112,7 +112,7 @@ def _movements(booked: list[BankTransaction], counts: Counter[str]) -> Iterator[
         amount = _minor(entry.amount)
         day = entry.booking_date or entry.value_date
         reference = (entry.bank_reference or "").strip()
-        known_by = reference if reference.upper() not in _NO_REFERENCE else _fingerprint(entry)
+        known_by = reference if has_reference(entry) else _fingerprint(entry)
         stem = f"{entry.account}/{known_by}/{day or ''}/{amount}"
         counts[stem] += 1
         yield Movement(
@@ -124,6 +124,11 @@ def _movements(booked: list[BankTransaction], counts: Counter[str]) -> Iterator[
             currency=entry.amount.currency,
             data=dump(entry),
         )
+
+
+def has_reference(entry: BankTransaction) -> bool:
+    """Say whether the bank gave the entry a reference of its own."""
+    return (entry.bank_reference or "").strip().upper() not in _NO_REFERENCE
 
 
 def _stem(movement_id: str) -> str:

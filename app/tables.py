@@ -209,6 +209,16 @@ transactions = Table(
     Index("transactions_by_account", "account", "booking_date"),
 )
 
+notices = Table(
+    # What camt.052, camt.054 and MT942 tell of batches: information, never movements.
+    "notices",
+    meta,
+    Column("id", String, primary_key=True),
+    Column("account", String, nullable=False, index=True),
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("data", Text, nullable=False),
+)
+
 statement_entries = Table(
     # Which statement held which transaction; overlapping files share them.
     "statement_entries",

@@ -9,6 +9,7 @@ from datetime import date
 
 from sqlalchemy import Connection, select, update
 
+from app.actions.batches import explode_batches, keep_notices
 from app.actions.opening import statement_source
 from app.audit import Entry, record
 from app.isolation import IsolationFailure, Limits
@@ -197,6 +198,7 @@ def _keep(tx: Connection, office: Office, given: Document, content: ReadFile) ->
         }
         upsert(tx, statements, [row])
         if information:
+            keep_notices(tx, one.movements)
             continue
         _keep_movements(tx, one.movements, identity, now)
         upsert(
@@ -270,6 +272,7 @@ def prove_accounts(office: Office) -> list[str]:
     """
     stopped: list[str] = []
     with office.database.begin() as tx:
+        explode_batches(tx)
         accounts = tx.execute(
             select(statements.c.account)
             .where(statements.c.state.in_(("read", "stopped")))
