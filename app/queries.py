@@ -13,6 +13,7 @@ from sqlalchemy import Connection, case, func, or_, select
 from app.codec import load
 from app.store import as_finding
 from app.tables import (
+    audit,
     documents,
     findings,
     invoices,
@@ -303,7 +304,8 @@ def find_subject(tx: Connection, text: str) -> list[str]:
     """Return the ids of documents and bank lines that `text` may mean.
 
     A full id, the beginning of a document's id, an invoice number, or a bank
-    reference; exact matches first, at most ten.
+    reference; exact matches first, at most ten. Else whatever the audit trail
+    tells of under this name: a payment proposal, a vendor, an account.
     """
     exact = [
         *tx.execute(select(documents.c.id).where(documents.c.id == text)).scalars(),
@@ -317,7 +319,9 @@ def find_subject(tx: Connection, text: str) -> list[str]:
     query = query.where(by_number if begins is None else or_(by_number, begins))
     found = list(tx.execute(query.limit(10)).scalars())
     by_reference = select(transactions.c.id).where(transactions.c.bank_reference == text)
-    return [*found, *tx.execute(by_reference.limit(10)).scalars()]
+    found += tx.execute(by_reference.limit(10)).scalars()
+    told = select(audit.c.subject).where(audit.c.subject == text).limit(1)
+    return found or list(tx.execute(told).scalars())
 
 
 def age_days(since: datetime, today: date) -> int:

@@ -85,9 +85,13 @@ def propose_payments(
     *,
     on: date,
     next_run: date,
+    today: date | None = None,
     rules: PaymentRules | None = None,
 ) -> tuple[tuple[PaymentProposal, ...], tuple[Finding, ...]]:
     """Propose transfers for the run of `on`, when the next one is on `next_run`.
+
+    `today` is the day it is decided on, which a cool-off counts to; None means
+    `on`, the day the bank executes it.
 
     `items` are payables as they stand open: negative what we owe, credit notes
     positive; `without_held` and `without_copies` took out what must wait. An item is taken when it
@@ -117,7 +121,7 @@ def propose_payments(
         chosen = _chosen(owed, on, next_run, terms)
         if not chosen:
             continue
-        problem = _unpayable(group, on, terms)
+        problem = _unpayable(group, today or on, terms)
         if problem is not None:
             problems.append(problem)
             continue

@@ -176,7 +176,13 @@ def _draft(
         i for i in items if i.id not in waiting and (only is None or i.id in only)
     ]
     made, problems = propose_payments(
-        free, vendors, on=office.today(), next_run=next_run, rules=rules
+        free,
+        vendors,
+        # The day the bank executes it: a discount that lapses on Sunday is lost on Saturday.
+        on=_business_day(office.today(), "TARGET"),
+        next_run=next_run,
+        today=office.today(),
+        rules=rules,
     )
     payments: list[PaymentProposal] = []
     impossible: list[Finding] = []

@@ -15,6 +15,11 @@ from connectors.payments import Account, Address, PaymentFile, Transfer, Unwrita
 from connectors.payments.letters import latin
 
 NAMESPACE = "urn:iso:std:iso:20022:tech:xsd:pain.001.001.09"
+#: Countries of the SEPA schemes by the letters of their IBANs (EPC409-09).
+_SEPA = re.compile(
+    "A[DLT]|B[EG]|C[HYZ]|D[EK]|E[ES]|F[IR]|G[BIR]|H[RU]|I[EST]|L[ITUV]"
+    "|M[CDEKT]|N[LO]|P[LT]|R[OS]|S[EIKM]|VA"
+)
 _IBAN = re.compile(r"[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}")
 _BIC = re.compile(r"[A-Z0-9]{4}[A-Z]{2}[A-Z0-9]{2}([A-Z0-9]{3})?")
 _REFERENCE = re.compile(r"RF[0-9]{2}[A-Z0-9]{1,21}")
@@ -123,6 +128,8 @@ def _account(parent: etree._Element, tag: str, party: Account) -> None:
     iban = party.number.replace(" ", "").upper()
     if not is_iban(iban):
         raise Unwritable(f"{party.name}: {party.number!r} is no IBAN.")
+    if not _SEPA.match(iban):
+        raise Unwritable(f"{party.name}: SEPA does not reach accounts in {iban[:2]}.")
     _add(_add(_add(parent, tag), "Id"), "IBAN", iban)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -21,6 +22,7 @@ from app.masterdata import every
 from app.office import Office
 from app.payables import Proposal, proposal, proposals, under_way
 from app.settings import load
+from app.show import tell_story
 from connectors.payments.pain001 import NAMESPACE
 from records.banking import PaymentRun
 from records.failures import KnownFailure
@@ -204,6 +206,25 @@ def test_a_proposal_whose_ground_moved_is_not_released(office: Office) -> None:
     night.run(office, ("records",))
     with pytest.raises(KnownFailure, match=r"no longer holds .Hansa"):
         _released(office, given)
+
+
+def test_a_discount_is_taken_on_the_last_business_day_that_earns_it(office: Office) -> None:
+    """It lapses on Friday 27th: on Thursday money still arrives, on Friday not."""
+    discounts = []
+    for days in (3, 4, 5):
+        later = dataclasses.replace(office, clock=lambda d=days: MONDAY + timedelta(days=d))
+        hansa = _proposed(later).draft.payments[0]
+        discounts.append(sum(i.discount.amount for i in hansa.items))
+    assert discounts == [20, 0, 0]
+
+
+def test_a_proposals_story_is_told(office: Office) -> None:
+    _released(office, given := _proposed(office))
+    out = io.StringIO()
+    with office.database.begin() as tx:
+        (subject,) = queries.find_subject(tx, given.id)
+        tell_story(tx, subject, out)
+    assert "person:ben" in out.getvalue()
 
 
 def test_what_the_offices_books_no_longer_list_is_not_paid(office: Office) -> None:

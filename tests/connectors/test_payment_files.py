@@ -166,6 +166,14 @@ Write = Callable[[PaymentFile], bytes]
             ),
         ),
         (pain001.write, sepa(transfer(1, "1", payee=dataclasses.replace(PAYEE, name="名前")))),
+        (
+            pain001.write,
+            sepa(
+                transfer(
+                    1, "1", payee=dataclasses.replace(PAYEE, number="TR330006100519786457841326")
+                )
+            ),
+        ),
         (nacha.write, sepa(transfer(1, "1", "USD"))),
         (nacha.write, us(transfer(1, "100000000", "USD"))),
         (
