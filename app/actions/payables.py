@@ -18,7 +18,7 @@ from sqlalchemy import Connection, func, select, update
 from app.actions.desk import Refused
 from app.audit import Entry, record
 from app.codec import dump
-from app.masterdata import OURS, doubles, every, save
+from app.masterdata import OURS, every, save
 from app.office import Office
 from app.payables import (
     Draft,
@@ -225,8 +225,11 @@ def _may_release(tx: Connection, given: Proposal, actor: str) -> None:
             raise Refused(
                 f"{actor.removeprefix('person:')} {role} {given.id}; a second person releases it."
             )
+    directory = VendorDirectory(every(tx, Vendor))
     for one in given.draft.payments:
-        if is_among(actor, changers(tx, doubles(tx, one.vendor_id))):
+        group = directory.group_of(one.vendor_id)
+        members = [v.id for v in group.members] if group else [one.vendor_id]
+        if is_among(actor, changers(tx, members)):
             raise Refused(
                 f"{actor.removeprefix('person:')} changed the bank details of {one.payee}, "
                 f"so somebody else releases {given.id}."

@@ -18,15 +18,15 @@ from openpyxl import load_workbook
 from app import night, queries
 from app.actions import payables
 from app.audit import story, verify
-from app.masterdata import every
+from app.masterdata import every, save
 from app.office import Office
 from app.payables import Proposal, proposal, proposals, under_way
 from app.settings import load
 from app.show import tell_story
 from connectors.payments.pain001 import NAMESPACE
-from records.banking import PaymentRun
+from records.banking import OpenItem, PaymentRun
 from records.failures import KnownFailure
-from tests.app.conftest import ROOT
+from tests.app.conftest import ROOT, MakeOffice
 
 MONDAY = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 OUR_IBAN = "DE75512108001245126199"
@@ -225,6 +225,38 @@ def test_a_proposals_story_is_told(office: Office) -> None:
         (subject,) = queries.find_subject(tx, given.id)
         tell_story(tx, subject, out)
     assert "person:ben" in out.getvalue()
+
+
+def test_what_came_by_mail_is_paid_once_posted_and_not_while_held(
+    make_office: MakeOffice,
+) -> None:
+    given = make_office("02", "38")  # an invoice, and a price variance
+    night.run(given, ("records", "invoices"))
+    with given.database.begin() as tx:
+        rows = {row.state: row for row in queries.document_rows(tx)}
+        posted, held = rows["posted"], rows["held"]
+        assert posted.gross and held.gross
+        # The office's books list both as well, under ids of their own.
+        listed = [
+            OpenItem(
+                id=f"ERP{row.state}",
+                kind="ap_invoice",
+                party_id=row.vendor_id,
+                number=f"Rechnung {row.number}",
+                gross=-row.gross,
+            )
+            for row in (posted, held)
+            if row.gross
+        ]
+        save(tx, given, "erp", listed)
+    later = dataclasses.replace(given, clock=lambda: datetime(2027, 6, 1, 9, tzinfo=UTC))
+    draft = _proposed(later).draft
+    paid = {i.item_id: p for p in draft.payments for i in p.items}
+    assert {"ERPposted", "ERPheld", posted.id, held.id} & set(paid) == {"ERPposted"}
+    assert paid["ERPposted"].vendor_id == posted.vendor_id
+    told = {(f.code, f.where) for f in draft.problems}
+    assert ("payable_held", "open item ERPheld") in told
+    assert "payable_twice" not in {code for code, _ in told}
 
 
 def test_what_the_offices_books_no_longer_list_is_not_paid(office: Office) -> None:
