@@ -97,7 +97,7 @@ def figures(tx: Connection, day: date) -> Figures:
         accruals=tuple(accruals(books, sorted(orders), directory)),
         discounts=tuple(discounts(_settling(tx, owed), directory, day)),
         variances=tuple(price_variances(posted, books, directory)),
-        waiting=tuple(proposals(tx, "proposed")),
+        waiting=tuple(p for p in proposals(tx, "proposed") if p.draft.payments),
     )
 
 

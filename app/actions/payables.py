@@ -63,7 +63,7 @@ def propose(office: Office, until: str | None = None) -> str:
     """Propose what to pay now, when the next run is on `until` (ISO); return the proposal's id.
 
     One proposal stands at a time: the same again is the same proposal, another
-    one replaces it. "" when there is nothing to pay and nothing wrong.
+    one replaces it, but no bot's a person's. "" when there is nothing to pay and nothing wrong.
     """
     today = office.today()
     days = timedelta(days=office.settings.paying.days_between_runs)
@@ -75,7 +75,8 @@ def propose(office: Office, until: str | None = None) -> str:
         draft = _draft(tx, office, next_run)
         standing = list(proposals(tx, "proposed"))
         for one in standing:
-            if _unchanged(one.draft, draft):
+            theirs = _is_person(one.proposed_by) and not _is_person(office.actor)
+            if theirs or _unchanged(one.draft, draft):
                 return one.id
             _close(tx, office, one, f"replaced on {today}")
         if not draft.payments and not draft.problems:
@@ -113,7 +114,7 @@ def release(office: Office, proposal_id: str, reason: str) -> list[str]:
         if given.state == "proposed":
             _may_release(tx, given, office.actor)
             _still_so(tx, office, given)
-            if given.checked_by is None and not given.proposed_by.startswith("person:"):
+            if given.checked_by is None and not _is_person(given.proposed_by):
                 change = {"checked_by": office.actor}
                 action = "check"
             else:
@@ -205,6 +206,10 @@ def _draft(
     return Draft(payments=tuple(payments), problems=tuple(found))
 
 
+def _is_person(actor: str) -> bool:
+    return actor.startswith("person:")
+
+
 def _is_settled(item: OpenItem) -> bool:
     return item.open is not None and not item.open.amount
 
@@ -218,7 +223,7 @@ def _timeless(payments: Iterable[PaymentProposal]) -> list[PaymentProposal]:
 
 
 def _may_release(tx: Connection, given: Proposal, actor: str) -> None:
-    if not actor.startswith("person:"):
+    if not _is_person(actor):
         raise Refused(f"{given.id} is released by a person.")
     for role, person in (("proposed", given.proposed_by), ("checked", given.checked_by)):
         if person is not None and is_among(actor, [person]):

@@ -141,6 +141,16 @@ def test_dollars_go_out_as_a_nacha_file(office: Office) -> None:
         assert "D1" in under_way(tx)
 
 
+def test_a_bot_does_not_replace_what_a_person_proposed(office: Office) -> None:
+    later = dataclasses.replace(office, clock=lambda: MONDAY + timedelta(days=4))
+    first, second = _proposed(office), _proposed(later, "bot:payments")
+    assert first == second
+    third = _proposed(later)
+    assert third.id != first.id
+    with office.database.begin() as tx:
+        assert proposal(tx, first.id).state == "withdrawn"
+
+
 def test_a_second_person_releases_and_the_file_balances(office: Office) -> None:
     given = _proposed(office)
     with pytest.raises(KnownFailure, match="second person"):
