@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import dataclasses
 import re
 import textwrap
 import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ import pytest
 from app import families, reference
 from app.cli import _parser
 from app.settings import examine
+from tests.test_imports import RULES
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
@@ -92,6 +95,33 @@ def test_every_dependency_is_explained_and_nothing_else() -> None:
         if line.startswith("|") and not set(cells[0]) <= set("-"):
             said |= set(cells[-3].split(", "))
     assert said - {"library"} == wanted
+
+
+#: What is used without an import of ours: data, programs, and what rapidocr runs on.
+NOT_IMPORTED = {"tzdata", "onnxruntime", "mypy", "pytest-xdist", "ruff", "lxml-stubs"}
+NOT_IMPORTED |= {"types-openpyxl"}
+
+
+def test_every_dependency_is_used() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    groups = [project["dependencies"], *project["optional-dependencies"].values()]
+    wanted = {_distribution(one) for group in groups for one in group} - {"nightclerk"}
+    named: set[str] = set()
+    for package in (*RULES, "fixtures", "tests"):
+        for path in set((ROOT / package).rglob("*.py")) - {Path(__file__)}:
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Import):
+                    named |= {alias.name.split(".")[0] for alias in node.names}
+                elif isinstance(node, ast.ImportFrom) and node.module:
+                    named.add(node.module.split(".")[0])
+                elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    named.add(node.value)  # found by name: fonts, stylesheets
+    homes: dict[str, set[str]] = {}
+    for module, distributions in packages_distributions().items():
+        for one in distributions:
+            homes.setdefault(one.lower(), set()).add(module)
+    idle = {one for one in wanted if not homes.get(one.lower(), set()) & named}
+    assert idle - NOT_IMPORTED == set()
 
 
 def _distribution(requirement: str) -> str:
