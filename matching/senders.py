@@ -160,6 +160,8 @@ def check_sender(
     known = {d.lower() for d in (*known_domains, *own)}
     imitated = lookalike(domain, known)
     if imitated:
+        # Of several domains it resembles the vendor's own tells the most.
+        imitated = lookalike(domain, own) or imitated
         problems.append(
             finding(
                 "lookalike_sender",

@@ -302,6 +302,8 @@ def settle(office: Office, work: str, target: str) -> str:
         kept = tx.execute(select(invoices).where(invoices.c.document_id == document_id)).one()
         invoice = unplain(Invoice, kept.data)
         result = unplain(InvoiceMatch, kept.match)
+        # Every decision is made anew: what an earlier one found is no reason for this one.
+        note(tx, office, "document", document_id, "decide", ())
         open_ = open_findings(tx, "document", document_id)
         verdict: Verdict = decide(invoice, result, open_, _policy(office))
         if isinstance(verdict, Hold):
@@ -367,8 +369,9 @@ def _carry_out(
         )
         write_posting(tx, office, [posting])
     elif isinstance(verdict, Hold):
-        # Findings of the decision itself (limits, confidence) are kept beside the others.
-        known = {(f.code, f.where) for f in open_findings(tx, "document", document_id)}
+        # What only the decision holds for (limits, confidence) is kept beside the others.
+        open_ = open_findings(tx, "document", document_id)
+        known = {(f.code, f.where) for f in open_ if f.blocks}
         late = [f for f in verdict.findings if (f.code, f.where) not in known]
         note(tx, office, "document", document_id, "decide", late)
         _write_exceptions(tx, office, document_id, revision, target)

@@ -63,3 +63,12 @@ def test_registered_domain(domain: str, registered: str) -> None:
 @pytest.mark.parametrize("domain", ["acne.example", "meier-bau.example", "gmail.com", "web.de"])
 def test_short_names_and_mail_providers_resemble_too_much(domain: str) -> None:
     assert lookalike(domain, ["acme.example", "mayr-bau.example", "gmx.de", "hotmail.com"]) is None
+
+
+def test_imitating_the_vendor_counts_though_another_known_domain_is_as_near() -> None:
+    """One letter from the vendor's domain and one from a stranger's, who comes first by name."""
+    vendor = Vendor(id="V1", name="Wecker Bau GmbH", email_domains=("wecker-bau.example",))
+    message = Message(key="m", account="inbox", sender="rechnung@zecker-bau.example")
+    known = ("becker-bau.example", "wecker-bau.example")
+    imitated = [f for f in check_sender(message, vendor, (), known) if f.code == "lookalike_sender"]
+    assert [(f.blocks, f.expected) for f in imitated] == [(True, "wecker-bau.example")]
