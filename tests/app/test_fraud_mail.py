@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from itertools import count, product
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,19 @@ WORDS = [
 HONEST = [k for k, case in enumerate(CASES) if case.get("vendor") != "fresh"][:40]
 
 
+@cache
+def _identities(k: int) -> Mapping[str, str]:
+    """Return what replaces the house's orders, article and numbers in attempt `k`."""
+    chance = random.Random(k)
+    table = {"4500-17": f"45{k:02}-17", "4400-01": f"44{k:02}-01"}
+    # Two attempts must not bill the same lines: that is a duplicate by itself.
+    table["M8"] = f"M{k + 10}"
+    for vendor in (HANSA, DELTA, BLOCKED):
+        table[vendor["vat_id"]] = identifiers.vat_id(chance, "DE") or ""
+        table[vendor["ibans"][0]] = identifiers.iban(chance, "DE")
+    return table
+
+
 @dataclass(frozen=True)
 class World:
     """The vendors, accounts and orders of attempt `k`, in the place of the casebook's."""
@@ -82,20 +96,10 @@ class World:
             return [self.swapped(each) for each in value]
         if not isinstance(value, str):
             return value
-        for old, new in self._table().items():
+        for old, new in _identities(self.k).items():
             value = value.replace(old, new)
         word = WORDS[self.k]
         return re.sub(r"(?i)schrau|metall|handel", lambda m: word + m[0].lower(), value)
-
-    def _table(self) -> dict[str, str]:
-        chance = random.Random(self.k)
-        table = {"4500-17": f"45{self.k:02}-17", "4400-01": f"44{self.k:02}-01"}
-        # Two attempts must not bill the same lines: that is a duplicate by itself.
-        table["M8"] = f"M{self.k + 10}"
-        for vendor in (HANSA, DELTA, BLOCKED):
-            table[vendor["vat_id"]] = identifiers.vat_id(chance, "DE") or ""
-            table[vendor["ibans"][0]] = identifiers.iban(chance, "DE")
-        return table
 
     def invoice(self, invoice: Invoice) -> Invoice:
         """Return the invoice as this attempt's vendor sends it."""
@@ -307,12 +311,18 @@ def test_a_mail_replayed_byte_for_byte_changes_nothing(nights: Nights) -> None:
 def test_two_approvals_by_one_person_release_nothing(nights: Nights) -> None:
     k = next(k for k, case in enumerate(CASES) if case["held_for"] == "needs_second_person")
     held = nights.attempts[k]
-    anna = nights.office.acting("person:anna")
-    for said in ("agreed", "agreed again"):
-        flow = Direct(anna)
-        flow.each(night.bot(anna, "invoices").process, [desk.approve(anna, held.id, said)])
-        with anna.database.begin() as tx:
-            row = next(r for r in queries.document_rows(tx) if r.id == held.id)
+
+    def approved_by(person: str) -> queries.DocumentRow:
+        office = nights.office.acting(f"person:{person}")
+        flow = Direct(office)
+        flow.each(night.bot(office, "invoices").process, [desk.approve(office, held.id, "agreed")])
+        assert not flow.failures
+        with office.database.begin() as tx:
+            return next(r for r in queries.document_rows(tx) if r.id == held.id)
+
+    for _ in range(2):
+        row = approved_by("anna")
         assert row.state == "held"
-        assert "needs_second_person" in {f.code for f in row.findings if f.blocks}
-    assert posted_rows(nights.office) == nights.posted
+        assert {f.code for f in row.findings if f.blocks} == {"needs_second_person"}
+        assert posted_rows(nights.office) == nights.posted
+    assert approved_by("ben").state == "posted"
