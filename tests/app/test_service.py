@@ -123,13 +123,13 @@ def test_a_due_bot_runs_and_shows_in_health_and_figures(office: Office, time: Ti
         assert get(f"{address}/elsewhere")[0] == 404
 
 
-def test_the_absence_of_success_is_unhealthy(office: Office, time: Time) -> None:
+def test_the_absence_of_success_is_unhealthy(office: Office, time: Time, backlog: Backlog) -> None:
     schedule = Schedule(bot="invoices", cron="0 3 * * *")
     service = Service(office, {"invoices": Refusing()}, [schedule])
     with service.open("127.0.0.1", 0) as address:
         time.now += timedelta(hours=15, minutes=1)
         service.tick()
-        until(lambda: marks(office.files)["refused"] == 1)
+        until(lambda: any(run.error for run in backlog.runs("invoices")))
         assert get(f"{address}/healthz")[0] == 200, "not before its time of grace is over"
         time.now += GRACE
         service.tick()

@@ -218,8 +218,13 @@ class Dovecot:
     def renumber(self) -> None:
         """Give the inbox a new UIDVALIDITY and UIDs from 1, as a restored mailbox has."""
         self._stop()
+        head = (self.box() / "dovecot-uidlist").read_text().split("\n", 1)[0]
+        validity = next(int(word[1:]) for word in head.split() if word[0] == "V")
         for path in self.box().glob("dovecot*"):
             path.unlink()
+        # Dovecot numbers a new box by the second: within the same one it would not be new.
+        while time.time() < validity + 1:
+            time.sleep(0.02)
         self._start()
 
     def access_token(self, seconds: int = 3600) -> str:
