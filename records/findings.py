@@ -302,9 +302,7 @@ CATALOGUE: dict[str, Code] = {
         _B,
         "Do not answer; call the vendor on a number you already have.",
     ),
-    "sender_unproved": Code(
-        "No trusted host checked who sent the message", _N, "Nothing to do."
-    ),
+    "sender_unproved": Code("No trusted host checked who sent the message", _N, "Nothing to do."),
     "reply_to_differs": Code(
         "Answers would go to another domain than the sender's",
         _W,
@@ -479,9 +477,7 @@ CATALOGUE: dict[str, Code] = {
         "The amount needs the approval of two persons", _B, "Two persons approve or reject it."
     ),
     # -- payments: what should be paid and is not proposed
-    "payable_held": Code(
-        "A document about this payable is held", _W, "Decide the document first."
-    ),
+    "payable_held": Code("A document about this payable is held", _W, "Decide the document first."),
     "payable_twice": Code(
         "The same invoice stands among the payables twice",
         _B,
