@@ -41,7 +41,7 @@ def pdf_of(html: str, timeout_seconds: float = 30.0) -> bytes:
     if browser_path is None:
         raise Unavailable("no browser is installed. Install Debian's chromium to archive HTML.")
     try:
-        from playwright.sync_api import Error, sync_playwright
+        from playwright.sync_api import sync_playwright
     except ImportError:
         raise Unavailable("no browser driver: pip install 'nightclerk[browser]'.") from None
     try:
@@ -59,5 +59,6 @@ def pdf_of(html: str, timeout_seconds: float = 30.0) -> bytes:
             made: bytes = page.pdf(format="A4", print_background=True)
             browser.close()
             return made
-    except Error as error:
-        raise Unavailable(f"the browser failed: {str(error).splitlines()[0]}") from error
+    except Exception as error:  # a dead driver raises a plain Exception
+        first = (str(error).splitlines() or [repr(error)])[0]
+        raise Unavailable(f"the browser failed: {first}") from error
