@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, func, select, update
 
 from app.audit import Entry, record
 from app.codec import plain, unplain
@@ -34,7 +34,7 @@ from app.store import (
     write_fields,
     write_posting,
 )
-from app.tables import approvals, documents, invoices, order_allocations
+from app.tables import approvals, documents, fields, invoices, order_allocations
 from connectors import browser
 from connectors.keeping import keep_bytes
 from extractors.reading import ReadOptions
@@ -319,8 +319,11 @@ def _released(
     tx: Connection, document_id: str, revision: int, verdict: Hold, invoice: Invoice
 ) -> Verdict:
     """Return the verdict after what people released; codes that need two wait for two."""
+    # What was released of other values counts no more once it was read or corrected anew.
+    newest = select(func.max(fields.c.revision)).where(fields.c.document_id == document_id)
     query = select(approvals.c.person, approvals.c.codes).where(
-        approvals.c.document_id == document_id
+        approvals.c.document_id == document_id,
+        approvals.c.revision > (tx.execute(newest).scalar() or 0),
     )
     by_code: dict[str, set[str]] = {}
     for person, codes in tx.execute(query):

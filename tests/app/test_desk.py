@@ -68,6 +68,18 @@ def test_changed_bank_details_need_two_different_persons(make_office: MakeOffice
     assert row.state == "posted"
 
 
+def test_a_correction_takes_back_what_was_approved_before(make_office: MakeOffice) -> None:
+    office = make_office("36")
+    night.run(office, ("records", "invoices"))
+    held = _only(office)
+    anna, ben = office.acting("person:anna"), office.acting("person:ben")
+    assert _go_on(anna, desk.approve(anna, held.id, "called back")).state == "held"
+    iban = "DE02120300000000202051"
+    assert _go_on(anna, desk.correct(anna, held.id, {"iban": iban}, "misread")).state == "held"
+    row = _go_on(ben, desk.approve(ben, held.id, "checked"))
+    assert row.state == "held", "anna never saw this account"
+
+
 def test_a_rejected_document_posts_nothing_and_stays_rejected(make_office: MakeOffice) -> None:
     office = make_office("38")
     night.run(office, ("records", "invoices"))
