@@ -91,7 +91,6 @@ class Limits(_Model):
 
     seconds: float = Field(120, gt=0, description="Wall clock per document.")
     memory_mb: int = Field(3072, ge=256, description="Address space of the reading process.")
-    message_mb: int = Field(50, ge=1, description="Largest message fetched.")
     processes: int = Field(
         default_factory=lambda: os.cpu_count() or 2,
         ge=1,

@@ -21,7 +21,6 @@ from app.store import (
     cursor,
     document,
     note,
-    open_findings,
     set_state,
     upsert,
 )
@@ -35,7 +34,7 @@ from app.tables import (
 from matching.continuity import Span, check_continuity
 from records.documents import Document
 from records.failures import KnownFailure
-from records.findings import Finding, Severity, finding
+from records.findings import Severity, finding
 from records.money import Money
 
 
@@ -336,11 +335,3 @@ def account_spans(tx: Connection, account: str) -> list[Span]:
 
 def _day(text: str | None) -> date | None:
     return None if text is None else date.fromisoformat(text)
-
-
-def stopped_accounts(tx: Connection) -> dict[str, list[Finding]]:
-    """Return the accounts that wait for a file, each with what is wrong."""
-    rows = tx.execute(
-        select(statements.c.account).where(statements.c.state == "stopped").distinct()
-    ).scalars()
-    return {account: open_findings(tx, "account", account) for account in rows}
