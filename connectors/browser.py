@@ -14,6 +14,7 @@ from records.failures import Unavailable
 
 #: Where Debian and others put it; Playwright's own download is used where present.
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+_REMEDY = "On Debian: apt-get install chromium libatomic1"  # the driver's Node needs libatomic
 _QUIET = (
     "--disable-gpu",
     "--disable-quic",
@@ -39,7 +40,7 @@ def pdf_of(html: str, timeout_seconds: float = 30.0) -> bytes:
     """
     browser_path = installed()
     if browser_path is None:
-        raise Unavailable("no browser is installed. Install Debian's chromium to archive HTML.")
+        raise Unavailable(f"no browser is installed to archive HTML. {_REMEDY}")
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:
@@ -61,4 +62,4 @@ def pdf_of(html: str, timeout_seconds: float = 30.0) -> bytes:
             return made
     except Exception as error:  # a dead driver raises a plain Exception
         first = (str(error).splitlines() or [repr(error)])[0]
-        raise Unavailable(f"the browser failed: {first}") from error
+        raise Unavailable(f"the browser failed: {first}. {_REMEDY}") from error
