@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
 from sqlalchemy import Connection, select
 
+from app.codec import load, unplain
 from app.masterdata import every
 from app.payables import Proposal, proposals, still_owed
-from app.tables import allocations, documents, invoices, order_allocations
+from app.tables import allocations, documents, invoices, matches, order_allocations
+from matching.billed_elsewhere import billed_elsewhere
+from matching.duplicates import EarlierInvoice
 from matching.payables import (
     Accrual,
     AgedPayables,
@@ -27,8 +30,8 @@ from matching.payables import (
 from matching.purchases import PurchaseBooks
 from matching.vendors import VendorDirectory
 from records.banking import OpenItem, PaymentRunItem
-from records.invoices import CREDIT_NOTE_CODES, ReceivedInvoice
-from records.matches import OrderAllocation
+from records.invoices import CREDIT_NOTE_CODES, Invoice, Party, ReceivedInvoice
+from records.matches import Match, OrderAllocation
 from records.money import Money
 from records.postings import Posting, Row, Value
 from records.purchasing import OrderLine, ReceiptLine, UnitConversion, Vendor
@@ -81,24 +84,62 @@ def figures(tx: Connection, day: date) -> Figures:
     directory = VendorDirectory(vendors)
     owed = still_owed(tx)
     posted = list(_posted(tx))
+    order_lines = list(every(tx, OrderLine))
     books = PurchaseBooks(
         vendors=vendors,
-        order_lines=every(tx, OrderLine),
+        order_lines=order_lines,
         receipts=every(tx, ReceiptLine),
         conversions=every(tx, UnitConversion),
         billed=[allocation for allocation, _, _ in posted],
+        earlier=_seen(tx),
     )
-    # What another system booked of an order is not known by line: no accrual for it here.
-    elsewhere = {ref for one in every(tx, ReceivedInvoice) for ref in one.invoice.order_refs}
-    orders = {line.order_id for line in every(tx, OrderLine)} - elsewhere
+    elsewhere = billed_elsewhere(_imported(tx, vendors), books)
+    orders = {line.order_id for line in order_lines} - elsewhere.unsure
     return Figures(
         day=day,
         aged=tuple(aged_payables(owed, directory, day)),
-        accruals=tuple(accruals(books, sorted(orders), directory)),
+        accruals=tuple(accruals(books, sorted(orders), directory, elsewhere.values)),
         discounts=tuple(discounts(_settling(tx, owed), directory, day)),
-        variances=tuple(price_variances(posted, books, directory)),
+        variances=tuple(price_variances([*posted, *elsewhere.lines], books, directory)),
         waiting=tuple(p for p in proposals(tx, "proposed") if p.draft.payments),
     )
+
+
+def _seen(tx: Connection) -> Iterator[EarlierInvoice]:
+    """Yield what came in here, so that another system's record of it counts no second time."""
+    states = documents.c.state.in_(("posted", "decided"))
+    query = select(invoices.c.earlier).join(documents, documents.c.id == invoices.c.document_id)
+    for earlier in tx.execute(query.where(states)).scalars():
+        if earlier:
+            yield unplain(EarlierInvoice, earlier)
+
+
+def _imported(tx: Connection, vendors: Iterable[Vendor]) -> Iterator[tuple[str, Invoice]]:
+    """Yield the invoices another system gave us, in the order it did; items show only totals."""
+    told: set[str] = set()
+    for received in every(tx, ReceivedInvoice):
+        told.add(received.id)
+        yield received.id, received.invoice
+    by_id = {vendor.id: vendor for vendor in vendors}
+    for item in every(tx, OpenItem):
+        if item.kind != "ap_invoice" or not item.order_ref or item.id in told:
+            continue
+        vendor = by_id.get(item.party_id or "")
+        yield (
+            item.id,
+            Invoice(
+                number=item.number,
+                issue_date=item.issue_date,
+                type_code="380",
+                currency=item.gross.currency,
+                order_refs=(item.order_ref,),
+                seller=Party(
+                    name=vendor.name if vendor else item.party_name,
+                    vat_id=vendor.vat_id if vendor else item.party_vat_id,
+                ),
+                gross_total=abs(item.gross.amount),
+            ),
+        )
 
 
 def _posted(tx: Connection) -> Iterator[tuple[OrderAllocation, str, date | None]]:
@@ -123,16 +164,16 @@ def _posted(tx: Connection) -> Iterator[tuple[OrderAllocation, str, date | None]
 
 
 def _settling(tx: Connection, owed: Iterable[OpenItem]) -> Iterator[Settling]:
-    """Yield items with a discount, with what the bank or an order kept back of them."""
-    kept: dict[str, int] = defaultdict(int)
-    for item_id, minor in tx.execute(select(allocations.c.item_id, allocations.c.writeoff_minor)):
-        kept[item_id] -= minor
+    """Yield items with a discount, with what the bank or an order kept back of them.
+
+    A bank's charge or a short payment is no discount, though the item is settled.
+    """
+    offered = {item.id: item for item in owed if item.skonto_percent}
+    kept = _kept_back(tx, offered)
     ordered = {row.item_id: row.amount.amount for row in every(tx, PaymentRunItem)}
-    for item in owed:
-        if not item.skonto_percent:
-            continue
+    for item in offered.values():
         if item.id in kept:
-            amount: Decimal | None = Money.of_minor(kept[item.id], item.gross.currency).amount
+            amount: Decimal | None = kept[item.id]
         elif item.id in ordered:
             amount = -item.gross.amount - ordered[item.id]
         elif item.open is not None and not item.open.amount:
@@ -140,6 +181,24 @@ def _settling(tx: Connection, owed: Iterable[OpenItem]) -> Iterator[Settling]:
         else:
             amount = None
         yield Settling(item=item, kept=amount)
+
+
+def _kept_back(tx: Connection, items: Container[str]) -> dict[str, Decimal]:
+    """Return what the bank's movements kept back as discount of each of the items they settled."""
+    query = select(allocations.c.item_id, matches.c.data).join(
+        matches,
+        (matches.c.transaction_id == allocations.c.transaction_id)
+        & (matches.c.revision == allocations.c.revision),
+    )
+    kept: dict[str, Decimal] = {}
+    for row in tx.execute(query):
+        if row.item_id in items:
+            found = kept.setdefault(row.item_id, Decimal(0))
+            for one in load(Match, row.data).adjustments:
+                if one.kind == "skonto_writeoff" and one.item_id == row.item_id:
+                    found -= one.amount.amount
+            kept[row.item_id] = found
+    return kept
 
 
 def figures_posting(target: str, given: Figures) -> Posting | None:

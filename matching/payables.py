@@ -147,28 +147,52 @@ def _vendor(item: OpenItem, vendors: VendorDirectory) -> tuple[str, str]:
 
 
 def accruals(
-    books: PurchaseBooks, orders: Iterable[str], vendors: VendorDirectory
+    books: PurchaseBooks,
+    orders: Iterable[str],
+    vendors: VendorDirectory,
+    values: Iterable[tuple[tuple[str, ...], Decimal]] = (),
 ) -> list[Accrual]:
-    """Value what was received of these orders and is not billed in the books."""
+    """Value what was received of these orders and is not billed in the books.
+
+    `values` are (orders, net) of invoices known by their total only: they
+    reduce what is open on the orders they name, one after the other.
+    """
+    open_ = {order_id: _unbilled(books, order_id) for order_id in orders}
+    for named, net in values:
+        for order_id in named:
+            taken = min(net, open_.get(order_id, _ZERO))
+            net -= taken
+            if taken:
+                open_[order_id] -= taken
     sums: dict[_Key, Decimal] = defaultdict(Decimal)
-    named: dict[_Key, set[str]] = defaultdict(set)
-    for order_id in orders:
-        for position in books.positions(order_id):
-            left = books.received(position) - books.billed(position)
-            if left > 0:
-                key = (position.group_id, position.latest.currency)
-                sums[key] += left * position.latest.unit_price
-                named[key].add(order_id)
+    by_vendor: dict[_Key, list[str]] = defaultdict(list)
+    for order_id, amount in open_.items():
+        if amount > 0:
+            first = books.positions(order_id)[0]
+            key = (first.group_id, first.latest.currency)
+            sums[key] += amount
+            by_vendor[key].append(order_id)
     return [
         Accrual(
             vendor_id=key[0],
             vendor=_name(key[0], vendors),
             currency=key[1],
             amount=round_half_up(amount, digits_of(key[1])),
-            orders=tuple(sorted(named[key])),
+            orders=tuple(sorted(by_vendor[key])),
         )
         for key, amount in sorted(sums.items())
     ]
+
+
+def _unbilled(books: PurchaseBooks, order_id: str) -> Decimal:
+    """Return what is received of an order and not billed, net at its latest prices."""
+    return sum(
+        (
+            max(books.received(p) - books.billed(p), _ZERO) * p.latest.unit_price
+            for p in books.positions(order_id)
+        ),
+        _ZERO,
+    )
 
 
 def discounts(given: Iterable[Settling], vendors: VendorDirectory, on: date) -> list[Discounts]:

@@ -21,6 +21,7 @@ from app.audit import story, verify
 from app.masterdata import every, save
 from app.office import Office
 from app.payables import Proposal, proposal, proposals, under_way
+from app.payables_figures import figures
 from app.settings import load
 from app.show import tell_story
 from connectors.payments.pain001 import NAMESPACE
@@ -384,3 +385,36 @@ def test_the_bot_proposes_and_writes_the_sheets_once_a_day(office: Office) -> No
     assert text is not None
     assert "Owed: 1,675.50 EUR" in text.get_content()
     assert f"payment proposal {waiting.id} waits" in text.get_content()
+
+
+def test_accruals_count_what_another_system_booked(office: Office) -> None:
+    def table(name: str, text: str) -> None:
+        (office.settings.folder / "tables" / name).write_text(text, encoding="utf-8")
+
+    table(
+        "purchase_orders.csv",
+        "po_id,po_line,vendor_id,sku,description,qty,uom,unit_price,currency,vat_rate\n"
+        "B-1,1,V1,M8,Bolt,100,C62,2.50,EUR,19\nB-2,1,V1,U8,Washer,100,C62,1.00,EUR,19\n",
+    )
+    table(
+        "goods_receipts.csv",
+        "gr_id,date,po_id,po_line,qty,uom\nW1,2026-11-02,B-1,1,80,C62\nW2,2026-11-02,B-2,1,100,C62\n",
+    )
+    table(
+        "supplier_invoices.csv",
+        "item_id,invoice_no,invoice_date,vendor_name,vendor_vat_id,po_ref,currency,net,vat,gross\n"
+        "S1,R-9,2026-11-03,Hansa Schrauben GmbH,DE811907980,B-1,EUR,120,22.80,142.80\n",
+    )
+    table(
+        "supplier_invoice_lines.csv",
+        "item_id,line_no,sku,description,qty,uom,unit_price,net\nS1,1,M8,Bolt,48,C62,2.50,120\n",
+    )
+    items = ITEMS.splitlines()
+    named = "C1,ap_invoice,V1,,,,R-10,2026-11-03,2026-12-24,-59.50,,"
+    text = "\n".join([f"{items[0]},order_ref", *(f"{i}," for i in items[1:]), f"{named},B-2"])
+    table("open_items.csv", text)
+    assert not night.run(office, ("records",)).failures
+    with office.database.begin() as tx:
+        (row,) = figures(tx, MONDAY.date()).accruals
+    # 32 of 80 bolts at 2.50, and 100 washers less a net of 50.
+    assert (row.amount, row.orders) == (Decimal("130.00"), ("B-1", "B-2"))

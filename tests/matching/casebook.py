@@ -162,6 +162,7 @@ def _order_line(given: dict[str, Any]) -> OrderLine:
         unit=given.get("unit", "C62"),
         unit_price=_number(given["price"]),
         currency=given.get("currency", "EUR"),
+        vat_rate=_maybe(given, "vat_rate"),
     )
 
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from casebook import books_of
+import pytest
+from casebook import books_of, invoice_of
 from hypothesis import given
 from hypothesis import strategies as st
 
+from matching.billed_elsewhere import billed_elsewhere
 from matching.payables import Settling, accruals, aged_payables, discounts, price_variances
 from matching.vendors import VendorDirectory
 from records.banking import OpenItem
-from records.matches import OrderAllocation
+from records.invoices import Invoice
+from records.matches import InvoiceMatch, OrderAllocation
 from records.money import Money
 from records.purchasing import Vendor
 
@@ -73,6 +77,47 @@ def test_what_is_received_and_not_billed_is_accrued_at_the_latest_price() -> Non
     books = books_of({"receipts": [{"order": "4500-17", "line": 1, "quantity": 60}]})
     (row,) = accruals(books, ["4500-17"], books.vendors)
     assert (row.amount, row.orders) == (Decimal("150.00"), ("4500-17",))  # 60 x 2.50
+
+
+def elsewhere(**more: Any) -> Invoice:
+    """Return an invoice on the house's order as another system booked it: its total alone."""
+    return invoice_of({"lines": [], "net": 100, **more})
+
+
+@pytest.mark.parametrize(
+    ("booked", "left"),
+    [
+        # 100 bolts at 2.50 and 200 washers at 0.30 were received: 310.00.
+        ([], "310.00"),
+        ([{"lines": [{"article": "M8-40", "quantity": 100, "price": "2.50"}]}], "60.00"),
+        ([{"lines": [{"article": "M8-40", "quantity": 100, "price": "2.75"}]}], "60.00"),
+        ([{"net": 100}], "210.00"),
+        ([{"net": 100}, {"number": "R-2", "net": 250}], "0"),
+        ([{"net": 310}], "0"),
+        ([{"net": 100, "type": 381}], "310.00"),
+        ([{"net": 100, "type": 386}], "310.00"),
+        ([{"net": 100, "number": "SEEN"}], "310.00"),
+        ([{"net": 100, "order": "4711-9"}], "310.00"),
+        ([{"net": 100, "currency": "USD"}], "0"),
+        ([{"net": 100, "ibans": [], "seller": {"name": "Who", "vat_id": "GB123456782"}}], "0"),
+    ],
+)
+def test_what_another_system_booked_is_not_accrued(booked: list[Any], left: str) -> None:
+    books = books_of({})
+    seen = elsewhere(number="SEEN")
+    books.consume("E1", seen, InvoiceMatch(invoice_id="E1", status="non_po", vendor_id="V1"))
+    found = billed_elsewhere([(f"X{n}", elsewhere(**more)) for n, more in enumerate(booked)], books)
+    rows = accruals(books, {"4500-17"} - found.unsure, books.vendors, found.values)
+    assert sum((row.amount for row in rows), Decimal(0)) == Decimal(left)
+
+
+def test_a_gross_without_net_is_taxed_as_the_order_is() -> None:
+    rate = {"order": "O", "line": 1, "quantity": 10, "price": "10", "vat_rate": 19}
+    books = books_of({"orders": [rate], "receipts": [{"order": "O", "line": 1, "quantity": 10}]})
+    given = dataclasses.replace(elsewhere(order="O", gross="59.50"), net_total=None)
+    found = billed_elsewhere([("X", given)], books)
+    (row,) = accruals(books, ["O"], books.vendors, found.values)
+    assert row.amount == Decimal("50.00")
 
 
 def test_discounts_won_lost_and_open() -> None:
