@@ -17,15 +17,22 @@ from records.money import Money
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransactionDetail:
-    """One part of a batch-booked entry (TxDtls); signed like the entry."""
+    """One part of a batch-booked entry (TxDtls), by the sign rule above.
+
+    `original_amount` and `charges` are the part's own, as those of an entry.
+    """
 
     amount: Money
     end_to_end_id: str | None = None
+    mandate_id: str | None = None
     counterparty_name: str | None = None
     counterparty_account: str | None = None
     remittance: str = ""
     bank_reference: str | None = None
+    transaction_code: str | None = None
     return_reason: str | None = None
+    original_amount: Money | None = None
+    charges: Money | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +44,8 @@ class BankTransaction:
     `transaction_code` is `DOMAIN-FAMILY-SUBFAMILY`, with `-B` for a batch, or
     the bank's own code. `status` is BOOK, PDNG, INFO or FUTR. `batch_id` is
     PmtInfId. `original_amount` is the instructed amount in its own currency.
+    `charges` are what the bank took, money out; they may be within the amount
+    or booked by themselves. `details` are the parts of a batch.
     """
 
     account: str
@@ -57,6 +66,23 @@ class BankTransaction:
     original_amount: Money | None = None
     charges: Money | None = None
     details: tuple[TransactionDetail, ...] = ()
+
+    @property
+    def fee_of_parts(self) -> Money | None:
+        """Return what the bank kept of the parts' sum; None unless the parts prove the amount.
+
+        Zero where they come to it; else the charges that the bank printed, of
+        the entry or of its parts, must be the very difference.
+        """
+        currency = self.amount.currency
+        if not self.details or any(d.amount.currency != currency for d in self.details):
+            return None
+        kept = self.amount.amount - sum(d.amount.amount for d in self.details)
+        charges = [d.charges for d in self.details if d.charges is not None]
+        told = {Decimal(0), sum((c.amount for c in charges if c.currency == currency), Decimal(0))}
+        if self.charges is not None and self.charges.currency == currency:
+            told.add(self.charges.amount)
+        return Money(kept, currency) if kept in told else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

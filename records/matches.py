@@ -9,6 +9,9 @@ from enum import StrEnum
 from records.findings import Finding
 from records.money import Money
 
+#: Cash of a batch's parts that nothing explains yet; it stays open on the line.
+UNEXPLAINED = "unexplained"
+
 
 class Decision(StrEnum):
     """What the program does with a match by itself."""
@@ -30,7 +33,8 @@ class Allocation:
 class Adjustment:
     """Cash of a transaction that is no item (fee, overpayment), or an item's write-off.
 
-    `kind`: overpayment, double_payment, return_fee, card_fee, chargeback_fee
+    `kind`: overpayment, double_payment, return_fee, card_fee, chargeback_fee,
+    bank_fee, the category of a batch's part without an item, or `UNEXPLAINED`
     as cash; skonto_writeoff, bank_charge, deduction, short_payment,
     fx_and_charges, rounding as what an item is short by.
     """
@@ -57,7 +61,8 @@ class Match:
     there is any allocation. `category` is one of the corpus categories
     (settlement, return, refund, chargeback, card_settlement, payroll,
     recurring, double_payment, transfer, fee, interest, tax, unknown).
-    `confidence` is the calibrated probability that all of it is right.
+    `confidence` is the calibrated probability that all of it is right; of a
+    batch, that of its least certain part.
     """
 
     transaction_id: str
@@ -70,6 +75,11 @@ class Match:
     reasons: tuple[str, ...] = ()
     rejected: tuple[Rejected, ...] = ()
     related: tuple[str, ...] = ()
+
+    @property
+    def is_partial(self) -> bool:
+        """Say whether parts of a batch are still without an explanation."""
+        return any(a.kind == UNEXPLAINED for a in self.adjustments)
 
 
 @dataclass(frozen=True, slots=True)

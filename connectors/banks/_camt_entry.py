@@ -79,7 +79,7 @@ def entry(draft: Draft, v: Values, parts: list[Values]) -> BankTransaction:
             remittance = _remittance(text, structured, more, info)
         returned = returned or return_text
     elif parts:
-        details = _details(draft, parts, signed, currency, incoming)
+        details = _details(draft, parts, currency, incoming)
         end_to_end = _shared(parts, at.TX_END_TO_END)
         mandate = _shared(parts, at.TX_MANDATE)
         batch = batch or _shared(parts, at.TX_BATCH_ID)
@@ -97,7 +97,7 @@ def entry(draft: Draft, v: Values, parts: list[Values]) -> BankTransaction:
     if instructed is not None:
         original = _original(instructed, instructed_currency, signed, currency)
     booked, valued, reversal = v[at.BOOKED], v[at.VALUED], v[at.REVERSAL]
-    return BankTransaction(
+    made = BankTransaction(
         account=draft.account,
         booking_date=None if booked is None else _date(draft, booked),
         value_date=None if valued is None else _date(draft, valued),
@@ -117,6 +117,9 @@ def entry(draft: Draft, v: Values, parts: list[Values]) -> BankTransaction:
         charges=charges,
         details=details,
     )
+    if len(parts) > 1:
+        _prove_parts(draft, made, len(parts))
+    return made
 
 
 def _amount(draft: Draft, v: Values) -> tuple[Decimal, bool]:
@@ -202,15 +205,15 @@ def _shared(parts: list[Values], slot: int) -> str | None:
 
 
 def _details(
-    draft: Draft, parts: list[Values], signed: Decimal, currency: str, incoming: bool
+    draft: Draft, parts: list[Values], currency: str, incoming: bool
 ) -> tuple[TransactionDetail, ...]:
-    """Explode a batch; a part's own direction counts, and the sum is checked."""
+    """Explode a batch; a part's own direction counts."""
     details = []
-    total: Decimal | None = Decimal(0)
     for part in parts:
         (
-            text, of, direction, booked_text, booked_currency, _, _,
-            end_to_end, _, _, reference, _, _, _, _, _, _, _, _,
+            text, of, direction, booked_text, booked_currency, instructed, instructed_currency,
+            end_to_end, mandate, _, reference, domain, family, subfamily, own,
+            charges, charges_currency, charge_records, records_currency,
             debtor, debtor_account, creditor, creditor_account,
             unstructured, structured, more, returned, return_text, info,
         ) = part  # fmt: skip
@@ -218,7 +221,6 @@ def _details(
             text, of = booked_text, booked_currency
         number = None if text is None else plain_decimal(text.strip())
         if number is None:
-            total = None
             continue
         into = incoming if direction is None else direction.strip() != "DBIT"
         name, account = (debtor, debtor_account) if into else (creditor, creditor_account)
@@ -226,22 +228,42 @@ def _details(
             pair = (creditor, creditor_account) if into else (debtor, debtor_account)
             name, account = _other(draft.account, *pair)
         amount = number if into else -number
-        if total is not None:
-            total = total + amount if (of or currency) == currency else None
+        code = own
+        if domain is not None:
+            code = "-".join([c for c in (domain, family, subfamily) if c])
         details.append(
             TransactionDetail(
                 amount=Money(amount, of or currency),
                 end_to_end_id=None if end_to_end is None else _id(end_to_end),
+                mandate_id=None if mandate is None else _id(mandate),
                 counterparty_name=None if name is None else name.strip() or None,
                 counterparty_account=None if account is None else account.replace(" ", ""),
                 remittance=_remittance(unstructured, structured, more, info).strip(),
                 bank_reference=None if reference is None else _id(reference),
+                transaction_code=code,
                 return_reason=(returned or return_text or "").strip() or None,
+                original_amount=None
+                if instructed is None
+                else _original(instructed, instructed_currency, amount, of or currency),
+                charges=None
+                if charges is None and charge_records is None
+                else _charges(
+                    charges,
+                    charges_currency or currency,
+                    charge_records,
+                    records_currency or currency,
+                ),
             )
         )
-    if total is None:
+    return tuple(details)
+
+
+def _prove_parts(draft: Draft, made: BankTransaction, count: int) -> None:
+    """Note a batch whose parts do not come to its amount, less the charges it names."""
+    known = [d.amount for d in made.details if d.amount.currency == made.amount.currency]
+    if len(known) < count:
         message = "A batch whose parts have no amount, or one in another currency"
         draft.problem("parts_do_not_sum", message, severity=Severity.NOTE)
-    elif total != signed:
-        draft.problem("parts_do_not_sum", expected=signed, actual=total)
-    return tuple(details)
+    elif made.fee_of_parts is None:
+        total = sum(amount.amount for amount in known)
+        draft.problem("parts_do_not_sum", expected=made.amount.amount, actual=total)
