@@ -1,4 +1,4 @@
-"""Payment files: pain.001 against the ISO schema, Nacha against its own sums."""
+"""Payment files: pain.001 against the ISO schema, Nacha against its sums and another reader."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from importlib.resources import files
 
+import achkit
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -145,6 +146,29 @@ def test_nacha_blocks_sums_and_hash() -> None:
     assert [line[83:87] for line in lines if line[0] == "7"] == ["0001"] * 5
     traces = [line[79:94] for line in entries]
     assert traces == sorted(set(traces))
+
+
+@given(
+    st.lists(st.decimals("0.01", "99999999.99", places=2), min_size=1, max_size=30),
+    st.text(min_size=1, max_size=90),
+)
+def test_another_reader_finds_the_file_sound_and_reads_what_was_written(
+    amounts: list[Decimal], text: str
+) -> None:
+    given_ = [
+        transfer(n, str(amount), "USD", remittance=text) for n, amount in enumerate(amounts, 1)
+    ]
+    written = nacha.write(us(*given_)).decode("ascii")
+    assert achkit.validate(written) == {"ok": True, "errors": []}
+    read = achkit.parse(written)
+    (batch,) = read["batches"]
+    assert (batch["service_class"], batch["sec"], batch["company_id"]) == (220, "CCD", "1234567890")
+    assert (read["destination_routing"], batch["effective_date"]) == ("021000021", "261123")
+    assert [
+        (e["id_number"], e["amount_cents"], e["routing"], e["account"], e["txn_code"])
+        for e in batch["entries"]
+    ] == [(t.end_to_end_id, t.amount.minor, "011401533", "123456789", 22) for t in given_]
+    assert {a["info"] for e in batch["entries"] for a in e["addenda"]} == {latin(text, 80)}
 
 
 Write = Callable[[PaymentFile], bytes]
