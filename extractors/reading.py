@@ -31,6 +31,7 @@ from extractors.images import (
 )
 from extractors.ocr import EngineMissing, engine
 from extractors.pages import read_pages
+from extractors.pages.memory import Layout
 from extractors.pdf_text import read_text
 from extractors.receipts import fill_gaps, is_receipt, read_receipt
 from extractors.words import PageWords
@@ -52,7 +53,7 @@ class ReadOptions:
 
     `use_einvoice` False reads the page as if no XML were embedded. `ocr` is
     rapidocr, tesseract or none. `own_names` and `own_vat_ids` are ours: whoever
-    bears them is the buyer. `check_rules` validates XML against EN 16931 (the
+    bears them is the buyer. `layouts` are what corrections taught. `check_rules` validates XML against EN 16931 (the
     extra `validation`; the reading process must not be limited in address
     space, see `extractors.einvoice.validation`). Limits: file size in bytes, pages per file that go
     through OCR, pixels per page of an image file.
@@ -63,6 +64,7 @@ class ReadOptions:
     check_rules: bool = False
     own_names: tuple[str, ...] = ()
     own_vat_ids: tuple[str, ...] = ()
+    layouts: tuple[Layout, ...] = ()
     max_bytes: int = 100_000_000
     max_ocr_pages: int = 50
     max_pixels: int = 150_000_000
@@ -94,6 +96,26 @@ def read(document: Document, options: ReadOptions | None = None) -> list[Reading
     return _refused("unknown_format", f"no reader for {media_type}")
 
 
+def pages_of(document: Document, options: ReadOptions | None = None) -> list[PageWords]:
+    """Return the words on a document's pages as `read` sees them; none where it has no pages."""
+    options = options or ReadOptions()
+    data = document.read()
+    media_type = sniff(data[:HEAD])
+    seen = _Seen()
+    try:
+        if media_type == "application/pdf":
+            seen = _see_pdf(data, document.pages, options)
+        elif media_type.startswith("image/"):
+            _look_at_all(data, seen, options)
+        elif "text/html" in {media_type, document.media_type}:
+            seen.pages.append(html_page(data))
+        elif "text/plain" in {media_type, document.media_type}:
+            seen.pages.append(text_page(data))
+    except (HtmlRefused, ImageRefused):
+        return []
+    return seen.pages
+
+
 def _refused(code: str, message: str = "") -> list[Reading]:
     return [Reading(kind=Kind.UNKNOWN, findings=(finding(code, message=message),))]
 
@@ -111,13 +133,18 @@ def _typed(
 def _image(data: bytes, options: ReadOptions) -> list[Reading]:
     seen = _Seen()
     try:
-        for picture in image_pages(
-            data, max_pages=options.max_ocr_pages, max_pixels=options.max_pixels
-        ):
-            seen.look_at(picture, options)
+        _look_at_all(data, seen, options)
     except ImageRefused as refusal:
         seen.findings.append(finding(refusal.code, message=str(refusal)))
     return _read_seen(seen, options)
+
+
+def _look_at_all(data: bytes, seen: _Seen, options: ReadOptions) -> None:
+    """Read the pages of an image file into `seen`; raises ImageRefused, keeping what was read."""
+    for picture in image_pages(
+        data, max_pages=options.max_ocr_pages, max_pixels=options.max_pixels
+    ):
+        seen.look_at(picture, options)
 
 
 def _pdf(data: bytes, span: tuple[int, int] | None, options: ReadOptions) -> list[Reading]:
@@ -238,7 +265,12 @@ def _governed(embedded: Embedded, seen: _Seen, options: ReadOptions) -> list[Rea
 
 
 def _read_pages(pages: Sequence[PageWords], options: ReadOptions) -> list[Reading]:
-    return read_pages(pages, own_names=options.own_names, own_vat_ids=options.own_vat_ids)
+    return read_pages(
+        pages,
+        own_names=options.own_names,
+        own_vat_ids=options.own_vat_ids,
+        layouts=options.layouts,
+    )
 
 
 def _read_seen(seen: _Seen, options: ReadOptions) -> list[Reading]:

@@ -97,6 +97,20 @@ class Field:
     why: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recalled:
+    """What became of one value that the memory of a layout proposed.
+
+    `layout` is the memory's key, `name` the field's, or `lines`. `held` is
+    False where the document itself contradicts it.
+    """
+
+    layout: str
+    name: str
+    held: bool
+    value: str = ""
+
+
 class Kind(StrEnum):
     """What a document is. Only the first four can be posted."""
 
@@ -123,7 +137,7 @@ class Reading:
     A file that holds several invoices gives one Reading each, told apart by
     `pages` (from 1, both ends included; None is the whole file). `text` is the
     page text for search, duplicate checks and the layout memory, in reading
-    order and capped in length.
+    order and capped in length. `recalled` is what the layout memory proposed.
     """
 
     kind: Kind
@@ -131,3 +145,4 @@ class Reading:
     findings: tuple[Finding, ...] = ()
     pages: tuple[int, int] | None = None
     text: str = ""
+    recalled: tuple[Recalled, ...] = ()

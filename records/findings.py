@@ -139,6 +139,11 @@ CATALOGUE: dict[str, Code] = {
     "uncertain_field": Code(
         "A value was read with too little certainty", _B, "Compare with the page and confirm."
     ),
+    "memory_contradicted": Code(
+        "What a correction taught does not hold on this document",
+        _N,
+        "Nothing: what the page says was taken. Taught wrongly twice, it is dropped.",
+    ),
     "fields_disagree": Code(
         "Two readings of the same value disagree", _B, "Decide which one is right."
     ),

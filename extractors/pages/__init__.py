@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from extractors.pages.memory import Layout
 from extractors.pages.ours import Ours
 from extractors.pages.reader import read_sheet
 from extractors.pages.splitting import documents
@@ -22,11 +23,12 @@ def read_pages(
     *,
     own_names: Sequence[str] = (),
     own_vat_ids: Sequence[str] = (),
+    layouts: Sequence[Layout] = (),
 ) -> list[Reading]:
     """Read every document in a file's pages, in order; one Reading each.
 
     `own_names` and `own_vat_ids` are ours: who bears them is the buyer, unless
-    the page has us as its seller.
+    the page has us as its seller. `layouts` are those that corrections taught.
 
     Works on the words of any engine (`PageWords.by` names it). A file with
     several invoices gives several Readings, told apart by `pages`. Bad data
@@ -38,6 +40,8 @@ def read_pages(
     several = len(sheets) > 1
     ours = Ours(names=tuple(own_names), vat_ids=tuple(own_vat_ids))
     return [
-        read_sheet(sheet, (sheet.numbers[0], sheet.numbers[-1]) if several else None, ours)
+        read_sheet(
+            sheet, (sheet.numbers[0], sheet.numbers[-1]) if several else None, ours, layouts
+        )
         for sheet in sheets
     ]

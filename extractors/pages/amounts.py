@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -139,6 +139,30 @@ def occurrences(sheet: Sheet, style: Style, taken: frozenset[int]) -> Iterator[O
             if not beside:
                 for concept, weight in concepts.items():
                     above.append(_Above(row, x0, x1, concept, weight, match.key))
+
+
+def named(
+    found: Sequence[Occurrence],
+    sheet: Sheet,
+    style: Style,
+    told: Mapping[tuple[int, int], frozenset[str]],
+) -> list[Occurrence]:
+    """Call figures (row, first token) what a person taught; others are it less likely."""
+    known = {name for names in told.values() for name in names}
+    kept = [
+        o._replace(concepts={c: w * 0.6 if c in known else w for c, w in o.concepts.items()})
+        for o in found
+        if (o.row.index, o.figure.first) not in told
+    ]
+    for row in sheet.rows:
+        for figure in row.figures:
+            names = told.get((row.index, figure.first))
+            if names:
+                concepts = dict.fromkeys(names, 1.0)
+                kept.append(
+                    Occurrence(row, figure, figure.read(style), concepts, "what was taught")
+                )
+    return sorted(kept, key=lambda o: (o.row.index, o.figure.first))
 
 
 class _Hit(NamedTuple):

@@ -108,9 +108,11 @@ def add_dates(
     taken: frozenset[int],
     evidence: Evidence | None,
     vats: Sequence[identifiers.Identifier],
+    told: Order | None,
 ) -> None:
+    """Add the dates; `told` is the order of day and month that a person taught."""
     found = dated.date_candidates(draft.sheet, taken)
-    order = dated.order_of(draft.sheet) or _order(draft, evidence, vats)
+    order = dated.order_of(draft.sheet) or told or _order(draft, evidence, vats)
     agreed = payment_terms(draft.sheet, taken)
     found["due_date"] = [c for c in found.get("due_date", []) if not agreed.claims(c.row, c.dated)]
     issue = _date(draft, "issue_date", found, order, None)

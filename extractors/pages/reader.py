@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from extractors.pages import header, identifiers, kinds, parties
 from extractors.pages.amount_fields import add_lines, add_totals, sums_of
 from extractors.pages.draft import Draft
@@ -14,7 +16,9 @@ from extractors.pages.header_fields import (
     add_references,
 )
 from extractors.pages.layout import Sheet
+from extractors.pages.memory import Layout
 from extractors.pages.ours import Ours
+from extractors.pages.recall import Recall
 from extractors.pages.table import Table, read_table
 from extractors.pages.totals import Totals, choose
 from records.documents import Field, Kind, Reading
@@ -37,25 +41,36 @@ _POSTABLE = frozenset(
 _CORE = ("invoice_number", "issue_date", "currency", "gross_total")
 
 
-def read_sheet(sheet: Sheet, pages: tuple[int, int] | None, ours: Ours) -> Reading:
-    """Read one document. Never raises on bad data; what is unsure is a Finding."""
+def read_sheet(
+    sheet: Sheet,
+    pages: tuple[int, int] | None,
+    ours: Ours,
+    layouts: Sequence[Layout] = (),
+) -> Reading:
+    """Read one document. Never raises on bad data; what is unsure is a Finding.
+
+    `layouts` are those that corrections taught.
+    """
     draft = Draft(sheet)
+    recall = Recall(sheet, layouts)
     found = kinds.titles(sheet)
     classified = kinds.classify(sheet, found)
-    style, table, totals = _amounts(draft)
+    style, table, totals = _amounts(draft, recall)
     vats = list(identifiers.vat_ids(sheet))
     accounts = list(identifiers.ibans(sheet))
     people = parties.find_parties(sheet, table.rows, vats, accounts, ours)
     references = header.references(sheet, table.rows)
-    kind = _kind(draft, classified, totals)
+    kind = recall.kind(_kind(draft, classified, totals))
     evidence = add_currency(draft, totals)
     add_references(draft, references, kind)
-    add_dates(draft, table.rows, evidence, vats)
+    add_dates(draft, table.rows, evidence, vats, recall.order)
     add_parties(draft, people)
     add_payment(draft, accounts)
     sign = _sign(kind, totals)
     add_totals(draft, totals, sign, style)
     add_lines(draft, table, totals, style, sign)
+    recall.add_lines(draft, table.told)
+    recall.add(draft, style)
     if kind in _POSTABLE:
         _demand_core(draft)
     elif kind is not Kind.UNKNOWN:
@@ -68,6 +83,7 @@ def read_sheet(sheet: Sheet, pages: tuple[int, int] | None, ours: Ours) -> Readi
         findings=tuple(draft.findings),
         pages=pages,
         text=sheet.text[:TEXT_LIMIT],
+        recalled=tuple(recall.outcome),
     )
 
 
@@ -118,16 +134,16 @@ def _sign(kind: Kind, totals: Totals) -> int:
     return -1 if kind is Kind.CREDIT_NOTE and gross is not None and gross < 0 else 1
 
 
-def _amounts(draft: Draft) -> tuple[Style, Table, Totals]:
+def _amounts(draft: Draft, recall: Recall) -> tuple[Style, Table, Totals]:
     figures = [f for row in draft.sheet.rows for f in row.figures]
-    style = style_of(figures)
+    style = style_of(figures) or recall.style
     if style is not None:
-        table = read_table(draft.sheet, style)
-        return style, table, _chosen(draft, table, style)
+        table = _table(draft, style, recall)
+        return style, table, _chosen(draft, table, style, recall)
     tried = []
     for option in (Style.POINT, Style.COMMA):
-        table = read_table(draft.sheet, option)
-        tried.append((option, table, _chosen(draft, table, option)))
+        table = _table(draft, option, recall)
+        tried.append((option, table, _chosen(draft, table, option, recall)))
     tried.sort(key=lambda t: -t[2].score)
     best, other = tried
     gross = best[2].chosen.get("gross_total")
@@ -138,8 +154,12 @@ def _amounts(draft: Draft) -> tuple[Style, Table, Totals]:
     return best
 
 
-def _chosen(draft: Draft, table: Table, style: Style) -> Totals:
-    return choose(draft.sheet, style, table.rows, sums_of(table.items, style))
+def _table(draft: Draft, style: Style, recall: Recall) -> Table:
+    return read_table(draft.sheet, style, recall.headings, recall.total_rows)
+
+
+def _chosen(draft: Draft, table: Table, style: Style, recall: Recall) -> Totals:
+    return choose(draft.sheet, style, table.rows, sums_of(table.items, style), recall.amounts)
 
 
 def _demand_core(draft: Draft) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from itertools import permutations
 
 from extractors.pages.cells import Cell, cells_of
 from extractors.pages.figures import Figure, Style
-from extractors.pages.headings import Column, headings
+from extractors.pages.headings import Column, Heading, headings
 from extractors.pages.layout import Row, Sheet
 from records.money import round_half_up
 
@@ -43,25 +43,50 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """All lines of a document, and the indices of the rows they and their headings take."""
+    """All lines of a document, and the indices of the rows they and their headings take.
+
+    `told` says that its columns are those a person's corrections taught.
+    """
 
     items: tuple[Item, ...]
     rows: frozenset[int]
     columns: tuple[Column, ...]
+    told: bool = False
 
 
 NO_TABLE = Table((), frozenset(), ())
 
 
-def read_table(sheet: Sheet, style: Style) -> Table:
-    """Read the invoice lines under every heading row of the document."""
+def read_table(
+    sheet: Sheet, style: Style, told: Sequence[Heading] = (), below: frozenset[int] = frozenset()
+) -> Table:
+    """Read the invoice lines under every heading row of the document.
+
+    `told` are headings that a person's corrections taught, `below` the rows of
+    amounts they named: both are followed unless fewer lines multiply that way.
+    """
     found = list(headings(sheet))
+    table = _under(sheet, style, found, frozenset())
+    if not told and not below:
+        return table
+    taught = _under(sheet, style, list(told) or found, below)
+    if _multiplying(taught, style) < _multiplying(table, style):
+        return table
+    return replace(taught, told=bool(told))
+
+
+def _multiplying(table: Table, style: Style) -> int:
+    return sum(extends(item, style) is True for item in table.items)
+
+
+def _under(sheet: Sheet, style: Style, found: list[Heading], below: frozenset[int]) -> Table:
     items: list[Item] = []
     taken: set[int] = set()
     columns: tuple[Column, ...] = ()
     for at, heading in enumerate(found):
         following = found[at + 1].first if at + 1 < len(found) else None
         until = _until(sheet, heading.last, following)
+        until = min([until, *(row for row in below if row > heading.last)])
         lines, rows = _body(sheet, heading.last + 1, until, heading.columns, style)
         taken.update(range(heading.first, heading.last + 1))
         if lines:

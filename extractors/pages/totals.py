@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import product
@@ -14,6 +14,7 @@ from extractors.pages.amounts import (
     Occurrence,
     TaxRow,
     distinct,
+    named,
     occurrences,
     ranked,
     tax_rows,
@@ -61,9 +62,20 @@ class Sums(NamedTuple):
         )
 
 
-def choose(sheet: Sheet, style: Style, taken: frozenset[int], sums: Sums) -> Totals:
-    """Choose the totals of a document; `taken` are the rows of its invoice lines."""
+def choose(
+    sheet: Sheet,
+    style: Style,
+    taken: frozenset[int],
+    sums: Sums,
+    told: Mapping[tuple[int, int], frozenset[str]],
+) -> Totals:
+    """Choose the totals of a document; `taken` are the rows of its invoice lines.
+
+    `told` names figures (row, first token) that a person taught.
+    """
     found = list(occurrences(sheet, style, taken))
+    if told:
+        found = named(found, sheet, style, told)
     taxes = distinct(tax_rows(found))
     totals = _triple(found, taxes, sums)
     _settle_payment(totals, found)

@@ -1,0 +1,347 @@
+"""Layouts: what a person's corrections of one document teach about its vendor's layout.
+
+A corrected value is looked for on the page. Where it stands, the words beside
+and above it and its place become rules (`extractors.pages.memory`) that find
+the same field on the vendor's next document of this layout.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from statistics import median
+
+from extractors.pages.anchors import Unit, describe, kind_of, printed_as
+from extractors.pages.dates import Order
+from extractors.pages.figures import Style, style_of
+from extractors.pages.headings import headings
+from extractors.pages.layout import Row, Sheet
+from extractors.pages.memory import (
+    SHIFT,
+    HeadWord,
+    Layout,
+    Lesson,
+    Rule,
+    best_layout,
+    key_of,
+    titles_of,
+)
+from extractors.pages.naming import core
+from extractors.pages.splitting import documents
+from extractors.words import PageWords
+from records.documents import Field
+from records.invoices import chosen
+from records.vocabulary import FIELDS
+
+#: Never from memory: whom and what to pay is read from the page alone.
+NEVER = frozenset({"iban", "bic", "payment_reference", "mandate_id", "skonto_until"})
+#: What stays the same on a vendor's documents, so that the same text may be looked for.
+_SAME = frozenset(
+    {
+        "seller_name",
+        "seller_vat_id",
+        "seller_tax_id",
+        "seller_address",
+        "seller_email",
+        "seller_country",
+        "customer_number",
+        "contract_ref",
+        "buyer_name",
+        "buyer_vat_id",
+        "buyer_address",
+    }
+)
+#: What may be known of a layout without being printed.
+_CONSTANT = frozenset({"seller_name", "seller_country", "currency", "type_code"})
+#: Constants that hold only under the same title.
+_TITLED = frozenset({"type_code"})
+_MARKS = ("seller_vat_id", "seller_tax_id", "iban", "seller_name")
+_MARK_LENGTH = 6
+_MOST_WORDS = 80
+_MOST_PLACES = 4
+
+
+def learn(
+    pages: Sequence[PageWords],
+    span: tuple[int, int] | None,
+    fields: Sequence[Field],
+    known: Sequence[Layout],
+    document: str,
+) -> Layout | None:
+    """Return the layout as it is known after a person's corrections; None if nothing is learned.
+
+    `fields` are all of the document's, in the order of time: what was read, and
+    by persons. `span` names its pages, `known` what is known so far; `document`
+    is its id. A layout already known keeps its key and its other lessons.
+    """
+    sheet = next((s for s in documents(pages) if span is None or s.numbers[0] == span[0]), None)
+    if sheet is None or not sheet.rows:
+        return None
+    taught = {k: f for k, f in chosen(fields).items() if f.by.startswith("person")}
+    read = chosen(f for f in fields if not f.by.startswith("person"))
+    final = chosen(fields)
+    lessons = []
+    for (name, line), field in taught.items():
+        if line is not None or not field.value or name in NEVER:
+            continue
+        rules = tuple(_rules(sheet, name, field.value))
+        if rules:
+            before = read.get((name, None))
+            lessons.append(
+                Lesson(
+                    name=name,
+                    rules=rules,
+                    document=document,
+                    person=field.by.partition(":")[2],
+                    instead_of=before.value if before else "",
+                    titles=titles_of(sheet) if name in _TITLED else (),
+                )
+            )
+    lines = [f for (name, line), f in taught.items() if line and FIELDS[name].scope == "line"]
+    if lines:
+        heads = tuple(_heads(sheet, [f for f in final.values() if f.line is not None]))
+        if len(heads) >= 2:
+            person = lines[0].by.partition(":")[2]
+            lessons.append(
+                Lesson(name="lines", rules=(), document=document, person=person, heads=heads)
+            )
+    if not lessons:
+        return None
+    return _merged(sheet, list(final.values()), lessons, known)
+
+
+def _merged(
+    sheet: Sheet, final: Sequence[Field], lessons: Sequence[Lesson], known: Sequence[Layout]
+) -> Layout:
+    """Put new lessons into the layout the document has, or into a new one."""
+    held = best_layout(sheet, known)
+    marks = tuple(_marks(sheet, final))
+    words = _words(sheet, final)
+    order = _order(sheet, final)
+    if held is None:
+        name = "\n".join([*marks, *(w for w, _ in words)])
+        held = Layout(
+            key=hashlib.blake2b(name.encode(), digest_size=6).hexdigest(),
+            marks=marks,
+            words=words,
+        )
+    else:
+        both = tuple(
+            (key, x)
+            for key, x in held.words
+            if any(key == other and abs(x - at) <= SHIFT for other, at in words)
+        )
+        held = replace(held, words=both or held.words, marks=held.marks or marks)
+    new = {lesson.name for lesson in lessons}
+    kept = [lesson for lesson in held.lessons if lesson.name not in new]
+    return replace(
+        held,
+        lessons=(*kept, *(_joined(held, lesson) for lesson in lessons)),
+        style=_style(sheet, final) or held.style,
+        order=order or held.order,
+    )
+
+
+def _joined(held: Layout, lesson: Lesson) -> Lesson:
+    """Keep the older rules of a lesson beside the new ones: a field may stand in two places.
+
+    Its misses stay; the correction itself was counted as one.
+    """
+    before = held.lesson(lesson.name)
+    if before is None or before.document == lesson.document:
+        return lesson
+    older = tuple(r for r in before.rules if _gist(r) not in {_gist(n) for n in lesson.rules})
+    rules = (*lesson.rules, *older)[: 3 * _MOST_PLACES]
+    return replace(lesson, rules=rules, hits=before.hits, misses=before.misses)
+
+
+def _gist(rule: Rule) -> tuple[str, tuple[str, ...], int, str]:
+    return rule.relation, rule.anchor, rule.skip, rule.value
+
+
+# -- rules
+
+
+def _rules(sheet: Sheet, name: str, value: str) -> Iterator[Rule]:
+    places = list(_places(sheet, name, value))
+    if name in _SAME and places and kind_of(name) == "text":
+        yield Rule(relation="printed", value=value)
+    for unit in places[:_MOST_PLACES]:
+        yield from describe(sheet, unit, kind_of(name))
+    if not places and name in _CONSTANT:
+        yield Rule(relation="constant", value=value)
+
+
+def _places(sheet: Sheet, name: str, value: str) -> Iterator[Unit]:
+    """Yield where a value is printed, in whatever way its kind can be written."""
+    kind = kind_of(name)
+    if kind == "text":
+        yield from printed_as(sheet, value)
+        return
+    for row in sheet.rows:
+        if kind == "figure":
+            number = _number(value)
+            for figure in row.figures:
+                both = {abs(figure.read(Style.COMMA)), abs(figure.read(Style.POINT))}
+                if not figure.percent and number is not None and abs(number) in both:
+                    yield Unit(row, figure.first, figure.last)
+        else:
+            day = _day(value)
+            for dated in row.dates:
+                if day in dated.printed.readings:
+                    yield Unit(row, dated.first, dated.last)
+
+
+def _number(value: str) -> Decimal | None:
+    try:
+        return Decimal(value)
+    except InvalidOperation:
+        return None
+
+
+def _day(value: str) -> date | None:
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        return None
+
+
+def _order(sheet: Sheet, final: Sequence[Field]) -> str:
+    """Return the order of day and month that the right dates show on this page."""
+    votes = set()
+    for field in final:
+        day = _day(field.value) if FIELDS[field.name].type == "date" else None
+        for unit in _places(sheet, field.name, field.value) if day else ():
+            readings = next(d.printed.readings for d in unit.row.dates if d.first == unit.first)
+            if len(readings) == 2:
+                votes.add(Order.DAY if readings[0] == day else Order.MONTH)
+    return votes.pop().value if len(votes) == 1 else ""
+
+
+def _style(sheet: Sheet, final: Sequence[Field]) -> str:
+    """Return the decimal sign that the right amounts show, where the page leaves it open."""
+    figures = [f for row in sheet.rows for f in row.figures]
+    if style_of(figures) is not None:
+        return ""
+    values = {abs(n) for f in final if FIELDS[f.name].type == "amount" and (n := _number(f.value))}
+    fits = {s: sum(abs(f.read(s)) in values for f in figures) for s in Style}
+    best, other = sorted(Style, key=lambda s: -fits[s])
+    return best.value if fits[best] > fits[other] else ""
+
+
+# -- the layout's own marks and words
+
+
+def _marks(sheet: Sheet, final: Sequence[Field]) -> Iterator[str]:
+    """Yield what only this vendor prints, folded, as far as it stands on the page."""
+    text = "".join(key_of(t.text) for row in sheet.rows for t in row.tokens)
+    for field in final:
+        if field.name in _MARKS and field.line is None:
+            value = core(field.value) if field.name == "seller_name" else field.value
+            mark = key_of(value)
+            if len(mark) >= _MARK_LENGTH and mark in text:
+                yield mark
+
+
+def _words(sheet: Sheet, final: Sequence[Field]) -> tuple[tuple[str, float], ...]:
+    """Return the words that will stand on the next document too: none of values or lines."""
+    table = {row.index for h in headings(sheet) for row in sheet.rows[h.last + 1 : h.last + 3]}
+    values = {
+        key_of(word)
+        for f in final
+        if not f.name.startswith("seller") and f.name != "currency"
+        for word in f.value.split()
+    }
+    found: dict[tuple[str, float], None] = {}
+    for row in sheet.rows:
+        if row.index in table or row.page != sheet.numbers[0]:
+            continue
+        for token in row.tokens:
+            key = key_of(token.text)
+            if len(key) < 3 or any(map(str.isdigit, token.text)) or key in values:
+                continue
+            found[(key, round(token.x0 / sheet.width, 3))] = None
+    return tuple(found)[:_MOST_WORDS]
+
+
+# -- the line table
+
+
+def _heads(sheet: Sheet, lines: Sequence[Field]) -> Iterator[HeadWord]:
+    """Yield the words over the columns in which the right lines stand."""
+    rows = _line_rows(sheet, lines)
+    if not rows:
+        return
+    top = min((row for row, _ in rows), key=lambda r: r.index)
+    spans: dict[str, list[tuple[float, float]]] = {}
+    for _, cells in rows:
+        for role, unit in cells:
+            spans.setdefault(role, []).append((unit.x0, unit.x1))
+    columns = {
+        role: (median(x0 for x0, _ in found), median(x1 for _, x1 in found))
+        for role, found in spans.items()
+    }
+    for role, (x0, x1) in columns.items():
+        head = _over(sheet, top, x0, x1)
+        if head is not None:
+            row, at = head
+            token = row.tokens[at]
+            yield HeadWord(
+                role=role,
+                key=key_of(token.text),
+                x0=token.x0 / sheet.width,
+                x1=token.x1 / sheet.width,
+            )
+
+
+def _line_rows(sheet: Sheet, lines: Sequence[Field]) -> list[tuple[Row, list[tuple[str, Unit]]]]:
+    """Return the rows in which lines stand, with the cells recognised there."""
+    found: list[tuple[Row, list[tuple[str, Unit]]]] = []
+    for number in sorted({f.line for f in lines if f.line is not None}):
+        values = {f.name: f.value for f in lines if f.line == number}
+        taken = {row.index for row, _ in found}
+        best = max(
+            ((row, list(_cells(row, values))) for row in sheet.rows if row.index not in taken),
+            key=lambda pair: len(pair[1]),
+            default=None,
+        )
+        if best is not None and len(best[1]) >= 2:
+            found.append((best[0], best[1] + list(_described(best[0], values))))
+    return found
+
+
+def _cells(row: Row, values: dict[str, str]) -> Iterator[tuple[str, Unit]]:
+    """Yield the cells of a row whose figures are the line's, each figure once, from the right."""
+    used: set[int] = set()
+    for role in ("net_amount", "unit_price", "quantity", "vat_rate"):
+        wanted = _number(values.get(role, ""))
+        for figure in reversed(row.figures):
+            both = {figure.read(Style.COMMA), figure.read(Style.POINT)}
+            if wanted is not None and figure.first not in used and wanted in both:
+                used.add(figure.first)
+                yield role, Unit(row, figure.first, figure.last)
+                break
+
+
+def _described(row: Row, values: dict[str, str]) -> Iterator[tuple[str, Unit]]:
+    words = values.get("description", "").split()
+    for at, token in enumerate(row.tokens):
+        if words and key_of(token.text) == key_of(words[0]):
+            yield "description", Unit(row, at, row.phrase_end(at))
+            return
+
+
+def _over(sheet: Sheet, top: Row, x0: float, x1: float) -> tuple[Row, int] | None:
+    """Return the word that heads a column: the nearest one above the lines that stands over it."""
+    for row in reversed(sheet.rows[: top.index]):
+        if row.page != top.page or top.top - row.bottom > 8 * top.height:
+            return None
+        if row.bottom > top.top + 1 or any(f.is_money for f in row.figures):
+            continue
+        for at, token in enumerate(row.tokens):
+            if token.key and min(token.x1, x1) - max(token.x0, x0) > 0:
+                return row, at
+    return None
