@@ -3,7 +3,8 @@
 `reconcile` decides in tiers. What we named ourselves (end-to-end ids, batches)
 comes first, then what the payer names whole, then references with slips, then
 party and amount alone, then sums. Within a tier all lines speak before any is
-served, so a line never takes an item that another names better.
+served, so a line never takes an item that another names better. A batch is
+asked whole first, then payment by payment.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from matching.payments import differences, exchange, listed, slips, sums, unnamed
+from matching.payments.batches import together
 from matching.payments.books import Books, IdentifiedTransaction
 from matching.payments.categories import (
     kind_only,
@@ -65,8 +67,16 @@ def worded(state: State) -> list[Match]:
     pairs = pair_transfers(state)
     matches = []
     for line in state.lines:
-        matches.append(match_of(state, line, pairs))
-        state.taken[line.index] = None
+        if line.part:
+            continue
+        if line.index in state.resting:
+            made = [match_of(state, part, pairs) for part in line.parts]
+            parts = [part.transaction for part in line.parts]
+            matches.append(together(line.transaction, parts, made))
+        else:
+            matches.append(match_of(state, line, pairs))
+        for one in (line, *line.parts):
+            state.taken[one.index] = None
     return matches
 
 
@@ -75,10 +85,12 @@ def explain(state: State) -> None:
     runs = Runs(state)
     standing = Standing(state)
     returns = Returns(runs)
-    state.run(without_item)
-    state.run(looks_like_transfer)
-    state.run(standing.propose)
+    certain = (without_item, looks_like_transfer, standing.propose)
+    for known in certain:
+        state.run(known)
     state.run(runs.batch)
+    for known in certain if state.take_apart() else ():
+        state.run(known)
     for _ in range(2):
         state.run(runs.single)
         state.run(returns.propose)

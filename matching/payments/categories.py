@@ -21,7 +21,9 @@ from matching.payments.wording import (
 
 
 def without_item(state: State, line: Line) -> Proposal | None:
-    """Explain a line by what kind of movement it is."""
+    """Explain a line by what kind of movement it is; a batch says so payment by payment."""
+    if line.parts:
+        return None
     if line.iban in state.own_ibans and line.iban:
         return _plain(line, "transfer", "the other account is our own")
     anonymous = not line.name and not line.iban

@@ -19,7 +19,10 @@ def match_of(state: State, line: Line, pairs: dict[int, int]) -> Match:
     """Build the Match of one line."""
     proposal = state.taken[line.index]
     if proposal is None:
-        return Match(transaction_id=line.id, category="unknown", reasons=(_NOTHING,))
+        reasons = (line.flaw,) if line.flaw else (_NOTHING,)
+        return Match(transaction_id=line.id, category="unknown", reasons=reasons)
+    if line.flaw and line.flaw not in proposal.reasons:
+        proposal.reasons = (*proposal.reasons, line.flaw)
     sure = confidence(proposal)
     decision = decide(proposal, state.policy)
     if decision is Decision.SUGGEST and not proposal.parts:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sys import intern
 
+from matching.payments.batches import flaw_of, parts_of
 from matching.payments.references import identifier, joined, without_dates
 from matching.payments.text import compact, fold, words
 from records.banking import BankTransaction
@@ -15,17 +16,21 @@ class Line:
     `amount` is in minor units, money coming in positive; `day` a proleptic
     ordinal. `pieces` are the letters-and-digits runs of the remittance text
     without its dates. `original` is the instructed amount in minor units of
-    `original_currency`, signed like the amount.
+    `original_currency`, signed like the amount; `charges` what the bank took of
+    it, zero or less, in the line's currency. A batch has its `parts`, which are
+    lines themselves with a `part` number from 1; a `flaw` forbids posting.
     """
 
     __slots__ = (
         "account",
         "amount",
         "batch",
+        "charges",
         "code",
         "currency",
         "day",
         "end_to_end",
+        "flaw",
         "hits",
         "iban",
         "id",
@@ -35,15 +40,26 @@ class Line:
         "order_hits",
         "original",
         "original_currency",
+        "part",
         "parties",
+        "parts",
         "reversal",
         "text",
         "texts",
+        "transaction",
     )
 
-    def __init__(self, transaction_id: str, transaction: BankTransaction) -> None:
+    def __init__(self, transaction_id: str, transaction: BankTransaction, part: int = 0) -> None:
         """Fold the texts and take the amounts apart."""
         self.id = transaction_id
+        self.transaction = transaction
+        self.part = part
+        self.parts: tuple[Line, ...] = ()
+        self.flaw = ""
+        if transaction.details:
+            found = enumerate(parts_of(transaction), 1)
+            self.parts = tuple(Line(transaction_id, one, n) for n, one in found)
+            self.flaw = flaw_of(transaction)
         self.index = -1
         self.account = intern(compact(transaction.account))
         day = transaction.booking_date or transaction.value_date
@@ -64,6 +80,9 @@ class Line:
         if original:
             size = abs(original.rounded().minor)
             self.original = size if self.amount > 0 else -size
+        charges = transaction.charges
+        mine = charges is not None and charges.currency == self.currency
+        self.charges = charges.rounded().minor if charges and mine else 0
         self.hits: tuple[tuple[int, int], ...] = ()
         self.order_hits: tuple[int, ...] = ()
         self.parties: dict[int, int] = {}

@@ -161,5 +161,5 @@ def instalments(state: State) -> None:
                 f"names {item.id}",
                 f"instalment {number} of {len(lines)}, which together pay it exactly",
             )
-            if state.fits(proposal):
+            if state.fits(proposal) and state.may_post(proposal):
                 state.take(proposal)

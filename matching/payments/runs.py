@@ -142,6 +142,8 @@ class Runs:
         else:
             doubt = 0.0
             missing = []
+        if line.parts and sorted(p.amount for p in line.parts) != sorted(cash for _, cash in rows):
+            return None  # the bank tells other payments: they speak for themselves
         proposal = self._paid(state, line, rows, rule)
         if proposal is None or not state.fits(proposal):
             return None

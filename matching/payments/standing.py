@@ -79,6 +79,8 @@ class Standing:
         )
 
     def _contract(self, state: State, line: Line) -> Proposal | None:
+        if line.parts:
+            return None
         numbered = [c for t in words(line.text) for c in self.contracts_by_number.get(t, ())]
         paid = self.contracts_by_iban.get(line.iban, []) if line.iban else []
         standing = line.code.endswith("STDO")

@@ -22,7 +22,11 @@ _ROUNDS = 5
 
 
 class State:
-    """Everything the passes share. Lines are in order of day and id."""
+    """Everything the passes share. Lines are in order of day and id.
+
+    The parts of batches are lines too. They rest while their entry is asked as
+    a whole, and the entry rests from when they are asked.
+    """
 
     def __init__(
         self, transactions: Sequence[IdentifiedTransaction], books: Books, policy: PaymentPolicy
@@ -31,9 +35,12 @@ class State:
         self.books = books
         self.policy = policy
         self.ledger = Ledger(books)
-        self.lines = sorted((Line(i, t) for i, t in transactions), key=lambda x: (x.day, x.id))
+        whole = [Line(i, t) for i, t in transactions]
+        every = [*whole, *(part for line in whole for part in line.parts)]
+        self.lines = sorted(every, key=lambda x: (x.day, x.id, x.part))
         for index, line in enumerate(self.lines):
             line.index = index
+        self.resting = {line.index for line in self.lines if line.part}
         self.taken: list[Proposal | None] = [None] * len(self.lines)
         self.suggested: dict[int, Proposal] = {}
         #: per item: (line, cash, take)
@@ -202,8 +209,17 @@ class State:
 
     def open_lines(self) -> list[Line]:
         """Return the lines nobody has explained yet."""
-        taken = self.taken
-        return [line for line in self.lines if taken[line.index] is None]
+        taken, resting = self.taken, self.resting
+        return [x for x in self.lines if taken[x.index] is None and x.index not in resting]
+
+    def take_apart(self) -> bool:
+        """Ask from now on the parts of every batch that nothing explains whole; say if any."""
+        batches = [line for line in self.open_lines() if line.parts]
+        for line in batches:
+            self.resting.add(line.index)
+            self.resting.difference_update(part.index for part in line.parts)
+            self.suggested.pop(line.index, None)
+        return bool(batches)
 
     def fits(self, proposal: Proposal) -> bool:
         """Say whether the items still have room for it and nobody has forbidden it."""
@@ -222,6 +238,16 @@ class State:
             ):
                 return False
         return True
+
+    def may_post(self, proposal: Proposal) -> bool:
+        """Say whether a proposal is sure enough; what speaks against it makes it a suggestion."""
+        if decide(proposal, self.policy) is not Decision.POST:
+            return False
+        objection = self.lines[proposal.line].flaw
+        if objection:
+            proposal.doubt = 1.0
+            proposal.reasons = (*proposal.reasons, objection)
+        return not objection
 
     def take(self, proposal: Proposal) -> None:
         """Believe a proposal: settle its items."""
@@ -270,7 +296,7 @@ class State:
             for proposal in proposals:
                 if not self.fits(proposal):
                     losers.append(self.lines[proposal.line])
-                elif decide(proposal, self.policy) is Decision.POST:
+                elif self.may_post(proposal):
                     self.take(proposal)
                     taken = True
                 else:

@@ -20,6 +20,7 @@ from records.banking import (
     PaymentRun,
     PaymentRunItem,
     PayrollRun,
+    TransactionDetail,
 )
 from records.money import Money
 from records.purchasing import Contract, Customer, Vendor
@@ -87,8 +88,11 @@ def line(
     mandate: str | None = None,
     code: str | None = None,
     original: str | None = None,
+    charges: str | None = None,
+    reversal: bool = False,
+    parts: Sequence[Mapping[str, str]] = (),
 ) -> IdentifiedTransaction:
-    """Return a bank line with its id."""
+    """Return a bank line with its id; `charges` and what a batch's `parts` say as text."""
     return line_id, BankTransaction(
         account=account,
         booking_date=day,
@@ -102,6 +106,34 @@ def line(
         mandate_id=mandate,
         transaction_code=code,
         original_amount=money(*original.split()) if original else None,
+        charges=money(charges, currency) if charges else None,
+        reversal=reversal,
+        details=tuple(part(currency=currency, **one) for one in parts),
+    )
+
+
+def part(
+    amount: str,
+    text: str = "",
+    *,
+    currency: str = "EUR",
+    name: str | None = None,
+    iban: str | None = None,
+    end_to_end: str | None = None,
+    original: str | None = None,
+    charges: str | None = None,
+    reason: str | None = None,
+) -> TransactionDetail:
+    """Return one payment of a batch."""
+    return TransactionDetail(
+        amount=money(amount, currency),
+        remittance=text,
+        counterparty_name=name,
+        counterparty_account=iban,
+        end_to_end_id=end_to_end,
+        original_amount=money(*original.split()) if original else None,
+        charges=money(charges, currency) if charges else None,
+        return_reason=reason,
     )
 
 

@@ -18,7 +18,14 @@ from hypothesis import strategies as st
 from paybook import DAY, OWN, books, item, line
 
 from matching.payments import Books, IdentifiedTransaction, PaymentPolicy, reconcile
-from records.banking import FxRate, OpenItem, PaymentRun, PaymentRunItem
+from records.banking import (
+    BankTransaction,
+    FxRate,
+    OpenItem,
+    PaymentRun,
+    PaymentRunItem,
+    TransactionDetail,
+)
 from records.matches import Decision, Match
 from records.money import Money
 
@@ -78,6 +85,8 @@ def situations(draw: st.DrawFn) -> tuple[Books, list[IdentifiedTransaction]]:
         )
     runs, rows = _runs(rng, items)
     lines = [_line(rng, n, items) for n in range(draw(st.integers(0, 14)))]
+    if rng.random() < 0.4:
+        lines = batched(lines, rng)
     rates = (FxRate(date=DAY, currency="USD", eur_per_unit=Decimal("0.9")),)
     return books(items, payment_runs=runs, payment_run_items=rows, fx_rates=rates), lines
 
@@ -128,6 +137,46 @@ def _line(rng: random.Random, number: int, items: Sequence[OpenItem]) -> Identif
         end_to_end=rng.choice([None, None, "E0", "E1"]),
         batch=rng.choice([None, None, None, "MSG-1"]),
         code=rng.choice([None, "PMNT-RCDT-ESCT", "PMNT-ICDT-XBCT", "PMNT-IDDT-UPDD"]),
+    )
+
+
+def batched(
+    lines: Sequence[IdentifiedTransaction], rng: random.Random
+) -> list[IdentifiedTransaction]:
+    """Book neighbouring lines of one currency together; some batches lie about their parts."""
+    booked: list[IdentifiedTransaction] = []
+    rest = list(lines)
+    while rest:
+        size = rng.choice([1, 2, 3])
+        given_id, first = rest[0]
+        alike = [t for _, t in rest[:size] if t.amount.currency == first.amount.currency]
+        rest = rest[len(alike) :]
+        total = sum((t.amount.amount for t in alike), Decimal(0))
+        if len(alike) < 2 or not total:
+            booked.append((given_id, first))
+            continue
+        entry = replace(
+            first,
+            amount=Money(total + Decimal(rng.choice(["0"] * 9 + ["0.01"])), first.amount.currency),
+            counterparty_name=None,
+            counterparty_account=None,
+            remittance="",
+            end_to_end_id=None,
+            details=tuple(as_part(t) for t in alike),
+        )
+        booked.append((given_id, entry))
+    return booked
+
+
+def as_part(transaction: BankTransaction) -> TransactionDetail:
+    """Return what a movement says as a part of a batch."""
+    return TransactionDetail(
+        amount=transaction.amount,
+        end_to_end_id=transaction.end_to_end_id,
+        counterparty_name=transaction.counterparty_name,
+        counterparty_account=transaction.counterparty_account,
+        remittance=transaction.remittance,
+        transaction_code=transaction.transaction_code,
     )
 
 
@@ -231,3 +280,34 @@ def test_nights_never_pay_twice(situation: tuple[Books, list[IdentifiedTransacti
         ]
         now = replace(start, items=tuple(items))
     check_room(start, posted, lines)
+
+
+@LAWS
+@given(situations())
+def test_a_batch_settles_what_its_payments_would(
+    situation: tuple[Books, list[IdentifiedTransaction]],
+) -> None:
+    """Booked one by one on one day or all together, payments settle the same items."""
+    of, lines = situation
+    lines = [
+        (i, replace(t, booking_date=DAY, batch_id=None, details=()))
+        for i, t in lines
+        if t.amount.currency == "EUR"
+    ]
+    total = sum((t.amount.amount for _, t in lines), Decimal(0))
+    if not total:
+        return
+    entry = BankTransaction(
+        account=OWN.iban,
+        booking_date=DAY,
+        amount=Money(total, "EUR"),
+        details=tuple(as_part(t) for _, t in lines),
+    )
+    single = [m for m in reconcile(lines, of, PaymentPolicy()) if m.decision is Decision.POST]
+    (together,) = reconcile([("B", entry)], of, PaymentPolicy())
+    settled: defaultdict[str, Decimal] = defaultdict(Decimal)
+    for match in single:
+        for allocation in match.allocations:
+            settled[allocation.item_id] += allocation.amount.amount
+    posted = together.allocations if together.decision is Decision.POST else ()
+    assert {a.item_id: a.amount.amount for a in posted} == {k: v for k, v in settled.items() if v}

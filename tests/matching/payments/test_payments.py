@@ -13,7 +13,8 @@ from paybook import DAY, books, case_books, case_lines, item, line, load_cases
 from matching.payments import PaymentPolicy, reconcile
 from records.matches import Decision, Match
 
-CASES = load_cases(Path(__file__).with_name("cases.yaml"))
+HERE = Path(__file__).parent
+CASES = [case for name in ("cases", "batches") for case in load_cases(HERE / f"{name}.yaml")]
 
 
 def shape(match: Match, wanted: Mapping[str, Any]) -> dict[str, Any]:
