@@ -1,6 +1,6 @@
 """What is written into the books: postings and sheet rows, made from decisions.
 
-Five sheets: Invoices, Lines, Matches, Bank, Exceptions. Every row has a key
+Sheets: Invoices, Lines, Matches, Bank, Exceptions, New vendors. Every row has a key
 that is unique for ever within its sheet, so writing twice changes nothing.
 Ledger lines balance to zero: debit positive, credit negative.
 """
@@ -17,6 +17,7 @@ from records.findings import Finding
 from records.invoices import Invoice
 from records.matches import InvoiceMatch, Match
 from records.postings import Posting, PostingLine, Row, Value
+from records.purchasing import Vendor
 
 
 def invoice_posting(
@@ -167,8 +168,12 @@ def exception_posting(
     subject: str,
     findings: Sequence[Finding],
     origin: str,
+    further: Sequence[Row] = (),
 ) -> Posting:
-    """Return the Exceptions rows of a held document: one row per blocking Finding."""
+    """Return the Exceptions rows of a held document: one row per blocking Finding.
+
+    `further` are rows of other sheets that go with them.
+    """
     rows = [
         Row(
             sheet="Exceptions",
@@ -192,8 +197,30 @@ def exception_posting(
         target=target,
         kind="exception",
         subject=document_id,
-        rows=tuple(rows),
+        rows=(*rows, *further),
     )
+
+
+def new_vendor_row(document_id: str, revision: int, invoice: Invoice, prepared: Vendor) -> Row:
+    """Return the record an unknown vendor would get, for a person to check and enter.
+
+    The account printed stands apart: it is not part of the record before
+    somebody verified it outside the message.
+    """
+    values: dict[str, Value] = {
+        "Name": prepared.name,
+        "VAT id": prepared.vat_id,
+        "Country": prepared.country,
+        "Currency": prepared.currency,
+        "Terms, days": prepared.terms_days,
+        "Discount, %": prepared.skonto_percent,
+        "Address": prepared.address,
+        "Mail domain": ", ".join(prepared.email_domains) or None,
+        "Account printed, to be verified": ", ".join(invoice.ibans) or None,
+        "Invoice number": invoice.number,
+        "Document": document_id,
+    }
+    return Row(sheet="New vendors", key=f"{document_id}/{revision}", values=values)
 
 
 def match_postings(

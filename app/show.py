@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from sqlalchemy import Connection
 
+from app.actions.vendors import ADOPTED
 from app.audit import story
 from app.closing import Sheet
 from app.flow import Progress as ProgressListener
@@ -19,7 +20,9 @@ from app.night import Night
 from app.office import Office
 from app.queries import OUTCOMES, BankRow, DocumentRow, age_days, bank_rows, document_rows
 from app.store import read_fields
-from records.invoices import chosen
+from matching.vendors import prepared_vendor
+from records.invoices import assemble, chosen
+from records.purchasing import Vendor
 from records.vocabulary import FIELDS
 
 #: Columns where nobody sees the terminal's own: a pipe's reader wants whole lines.
@@ -109,7 +112,10 @@ def _show_document(tx: Connection, console: Console, row: DocumentRow) -> None:
         console.print(f"  {item.severity.value:5} {item}")
         if item.blocks and item.remedy:
             console.print(f"        {item.remedy}")
-    best = chosen(read_fields(tx, row.id))
+    read = read_fields(tx, row.id)
+    if any(item.code == "unknown_vendor" for item in row.findings):
+        _show_prepared(console, row.id, prepared_vendor(assemble(read)[0]))
+    best = chosen(read)
     table = Table("Field", "Line", "Value", "As printed", "By", "Sure", box=None)
     order = list(FIELDS)
     for (name, number), field in sorted(
@@ -118,6 +124,17 @@ def _show_document(tx: Connection, console: Console, row: DocumentRow) -> None:
         sure = "proved" if field.proved else f"{field.confidence:.0%}"
         table.add_row(name, str(number or ""), field.value, field.text[:40], field.by, sure)
     console.print(table)
+
+
+def _show_prepared(console: Console, document_id: str, vendor: Vendor) -> None:
+    """Show the record a new vendor would get, for a person to check."""
+    console.print("\nPrepared vendor record, without any account:")
+    for name in ADOPTED:
+        console.print(f"  {name:15} {getattr(vendor, name) or ''}")
+    console.print(
+        f"  Checked? `nightclerk vendor adopt {document_id[:12]} NUMBER --reason …`, NUMBER being"
+        " its number in your own system.\n"
+    )
 
 
 def _show_line(console: Console, line: BankRow) -> None:

@@ -327,12 +327,14 @@ approvals = Table(
 
 vendor_changes = Table(
     # Bank details changed by people: entered by one, entered again by a second.
+    # A vendor adopted from an invoice's prepared record stands here without an account.
     "vendor_changes",
     meta,
     Column("id", Integer, primary_key=True),
     Column("vendor_id", String, nullable=False, index=True),
     Column("iban", String, nullable=False),
-    # proposed -> confirmed -> shown (by the office's own system); or replaced by a later one
+    # proposed -> confirmed -> shown (by the office's own system); or replaced by a later one;
+    # adopted: the vendor was put on file
     Column("state", String, nullable=False),
     Column("reason", Text, nullable=False),
     Column("proposed_by", String, nullable=False),

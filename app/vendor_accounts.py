@@ -61,7 +61,7 @@ class AccountHistory:
 
 
 def changers(tx: Connection, vendor_ids: Iterable[str]) -> frozenset[str]:
-    """Return who proposed or confirmed the latest change of these vendors' accounts.
+    """Return who put these vendors on file, and who proposed or confirmed their latest account.
 
     They may neither approve the vendor's invoices nor release its payments.
     """
@@ -71,7 +71,8 @@ def changers(tx: Connection, vendor_ids: Iterable[str]) -> frozenset[str]:
         .where(vendor_changes.c.state != "replaced")
         .order_by(vendor_changes.c.id)
     )
-    latest = {(row.vendor_id, row.state == "proposed"): row for row in tx.execute(query)}
+    steps = {"proposed": 1, "adopted": 2}
+    latest = {(row.vendor_id, steps.get(row.state, 0)): row for row in tx.execute(query)}
     people = {p for row in latest.values() for p in (row.proposed_by, row.confirmed_by) if p}
     return frozenset(people)
 

@@ -269,7 +269,7 @@ CATALOGUE: dict[str, Code] = {
     "unknown_vendor": Code(
         "No vendor of the master fits the seller",
         _B,
-        "Check the seller; create the vendor from the prepared record, or refuse the invoice.",
+        "Check the seller; adopt the prepared record (`vendor adopt`), or reject the invoice.",
     ),
     "ambiguous_vendor": Code(
         "Several vendors of the master fit the seller", _B, "Choose the vendor."

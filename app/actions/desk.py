@@ -41,7 +41,7 @@ def approve(office: Office, document_id: str, reason: str) -> str:
         if vendor_id and is_among(office.actor, changers(tx, doubles(tx, vendor_id))):
             raise Refused(
                 f"{office.actor.removeprefix('person:')} changed the bank details of {vendor_id}, "
-                "so somebody else decides about its invoices."
+                "or put it on file, so somebody else decides about its invoices."
             )
         revision = row.revision + 1
         given = {
@@ -150,3 +150,10 @@ def _audit(
     tx: Connection, office: Office, action: str, subject: str, evidence: dict[str, Any]
 ) -> None:
     record(tx, office, [Entry(action=action, subject=subject, evidence=evidence)])
+def take_up(tx: Connection, office: Office, document_id: str) -> str:
+    """Let a held document be matched again as it was read; return its work id."""
+    revision = _held(tx, document_id).revision + 1
+    set_state(tx, office, document_id, "read", revision=revision)
+    return f"{document_id}@{revision}"
+
+

@@ -19,7 +19,7 @@ from app.codec import plain, unplain
 from app.coding import propose_coding
 from app.gathering import books_for, message_of, minor_of, sender_findings
 from app.isolation import Crashed, IsolationFailure, Limits, OutOfMemory, TookTooLong
-from app.ledger import exception_posting, invoice_posting
+from app.ledger import exception_posting, invoice_posting, new_vendor_row
 from app.office import Office
 from app.reading import read_document
 from app.store import (
@@ -43,6 +43,7 @@ from matching.duplicates import EarlierInvoice
 from matching.policy import Hold, Join, Policy, Post, Verdict, decide
 from matching.purchases import match_invoice
 from matching.senders import domain_of
+from matching.vendors import prepared_vendor
 from records.documents import Document, Kind, Reading
 from records.failures import Unavailable
 from records.findings import finding
@@ -398,13 +399,17 @@ def _write_exceptions(
     if target is None:
         return
     row = _row(tx, document_id)
-    kept = tx.execute(select(invoices.c.number).where(invoices.c.document_id == document_id))
-    number = kept.scalar()
-    subject = f"{row.kind.replace('_', ' ')} {number or row.name or document_id[:12]}"
+    kept = tx.execute(select(invoices.c.data).where(invoices.c.document_id == document_id)).scalar()
+    invoice = unplain(Invoice, kept) if kept else Invoice()
+    subject = f"{row.kind.replace('_', ' ')} {invoice.number or row.name or document_id[:12]}"
     found = open_findings(tx, "document", document_id)
     if not any(f.blocks for f in found):
         return
-    posting = exception_posting(target, document_id, revision, subject, found, row.origin)
+    further = []
+    if any(f.code == "unknown_vendor" for f in found):
+        prepared = prepared_vendor(invoice)
+        further.append(new_vendor_row(document_id, revision, invoice, prepared))
+    posting = exception_posting(target, document_id, revision, subject, found, row.origin, further)
     write_posting(tx, office, [posting])
 
 
