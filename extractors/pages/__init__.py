@@ -40,8 +40,6 @@ def read_pages(
     several = len(sheets) > 1
     ours = Ours(names=tuple(own_names), vat_ids=tuple(own_vat_ids))
     return [
-        read_sheet(
-            sheet, (sheet.numbers[0], sheet.numbers[-1]) if several else None, ours, layouts
-        )
+        read_sheet(sheet, (sheet.numbers[0], sheet.numbers[-1]) if several else None, ours, layouts)
         for sheet in sheets
     ]

@@ -220,8 +220,8 @@ def _in_row(
                 - match.last
                 - sum(f.last - f.first for f in row.figures if match.last <= f.first < figure.first)
             )
-            if between > 3:
-                strength *= 0.75
+            if between > 3 or _in_sentence(row, match, figure):
+                strength *= 0.75 if between <= 5 else 0.5
             rated = any(match.last <= f.first < figure.first for f in row.figures if f.percent)
             for concept, weight in senses.items():
                 # `incl. VAT 21 % 680.56`: with a rate between them the amount is the tax.
@@ -255,6 +255,14 @@ def _in_row(
         if not figure.is_money and not telling:
             continue
         yield Occurrence(row, figure, figure.read(style), concepts, label)
+
+
+def _in_sentence(row: Row, match: Match, figure: Figure) -> bool:
+    """Say whether words run on before the label and after the amount: `… is paid 5.00 each year`."""
+    start = match.first
+    while start and row.joined[start]:
+        start -= 1
+    return match.first - start > 3 and row.phrase_end(figure.last - 1) - figure.last > 2
 
 
 def tax_rows(found: Iterable[Occurrence]) -> Iterator[TaxRow]:

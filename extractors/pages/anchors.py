@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from extractors.pages.layout import Row, Sheet, Token
@@ -18,6 +19,8 @@ from records.vocabulary import FIELDS
 _LONGEST = 5
 #: How far below its label a value may stand, in heights of a row.
 _REACH = 14.0
+#: How far beside its label a value may stand, as a fraction of the page's width.
+_ASIDE = 0.4
 #: How many labels above a value are remembered.
 _ABOVE = 2
 
@@ -78,13 +81,13 @@ def _values(row: Row, kind: str) -> list[Unit]:
 def describe(sheet: Sheet, unit: Unit, kind: str) -> Iterator[Rule]:
     """Yield the ways in which a value's place can be told."""
     extent = _extent(unit, kind)
-    left = _left(unit, kind)
+    left = _left(sheet, unit, kind)
     if left is not None:
         yield _anchored(sheet, "right", left, extent)
         if left.last - left.first > 1 and len(left.keys[-1]) >= 3:
             yield _anchored(sheet, "right", left._replace(first=left.last - 1), extent)
-    for label in _over(sheet, unit, kind, extent):
-        yield _anchored(sheet, "below", label, extent)
+    for rank, label in enumerate(_over(sheet, unit, kind, extent)):
+        yield replace(_anchored(sheet, "below", label, extent), rank=rank)
     yield Rule(
         relation="place",
         x0=unit.x0 / sheet.width,
@@ -127,7 +130,7 @@ def _is_word(token: Token) -> bool:
     return any(map(str.isalpha, token.text)) and not any(map(str.isdigit, token.text))
 
 
-def _left(unit: Unit, kind: str) -> _Label | None:
+def _left(sheet: Sheet, unit: Unit, kind: str) -> _Label | None:
     """Return the words before a value in its row, up to the phrase's beginning."""
     row, at = unit.row, unit.first
     while at > 0 and not _is_word(row.tokens[at - 1]):
@@ -135,6 +138,8 @@ def _left(unit: Unit, kind: str) -> _Label | None:
     if at == 0 or (kind == "text" and any(t.key for t in row.tokens[at : unit.first])):
         return None
     last = first = at
+    if unit.x0 - row.tokens[at - 1].x1 > _ASIDE * sheet.width:
+        return None
     while first > 0 and _is_word(row.tokens[first - 1]) and last - first < _LONGEST:
         first -= 1
         if not row.joined[first]:

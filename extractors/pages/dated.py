@@ -34,6 +34,8 @@ def date_candidates(sheet: Sheet, taken: frozenset[int]) -> dict[str, list[DateC
                 if row.index in taken and max(wanted.values()) < 0.9:
                     continue
                 for concept, weight in wanted.items():
+                    if weight == 0.8 and _qualified(row, match):
+                        weight = 0.5
                     # `del: 1/2/2026`: with a colon even a preposition is a label.
                     if weight == 0.5 and row.tokens[match.last - 1].text.endswith(":"):
                         weight = 0.8
@@ -53,6 +55,12 @@ def date_candidates(sheet: Sheet, taken: frozenset[int]) -> dict[str, list[DateC
     for items in found.values():
         items.sort(key=lambda c: (-c.score, c.row.index))
     return found
+
+
+def _qualified(row: Row, match: Match) -> bool:
+    """Say whether a word nobody knows says which date it is: `Despatch date`."""
+    before = row.tokens[match.first - 1] if match.first and row.joined[match.first] else None
+    return before is not None and len(before.key) > 3 and before.text.isalpha()
 
 
 def _dates_of(sheet: Sheet, row: Row, match: Match, at: int) -> Iterator[tuple[Dated, Row, float]]:

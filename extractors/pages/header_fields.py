@@ -16,6 +16,8 @@ from records.documents import Kind
 from records.findings import finding
 from records.vocabulary import FIELDS
 
+#: From this confidence on a core value needs no person.
+SURE = 0.7
 #: Below this a party is rather left out than named wrongly.
 NAMED = 0.62
 
@@ -84,6 +86,8 @@ def add_references(draft: Draft, found: dict[str, list[header.Candidate]], kind:
             continue
         if rivals and name == "invoice_number":
             sure = min(sure, 0.6)
+        elif name == "invoice_number" and SURE > sure >= 0.6 and _is_alone(draft, best, items):
+            sure = SURE
         if name == "invoice_number":
             taken.add(best.text)
         draft.fields.append(
@@ -97,6 +101,12 @@ def add_references(draft: Draft, found: dict[str, list[header.Candidate]], kind:
                 f"stands with '{best.label}'",
             )
         )
+
+
+def _is_alone(draft: Draft, best: header.Candidate, items: Sequence[header.Candidate]) -> bool:
+    """Say whether no other number can be meant on a page whose letters are certain."""
+    others = {_key(c.text) for c in items if c.score >= 0.3} - {_key(best.text)}
+    return draft.sheet.by != "ocr" and not others
 
 
 def _key(text: str) -> str:

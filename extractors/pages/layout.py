@@ -232,8 +232,12 @@ def _unaligned(body: list[Token], cut: float) -> bool:
     right = {round(t.top + t.bottom) for t in body if t.x0 > cut}
     if min(len(left), len(right)) < 7:
         return False
-    # Amounts in line with text on the other side are columns of one table.
+    # Amounts in line with text on the other side only are columns of one table.
+    worded = {
+        round(t.top + t.bottom) for t in body if t.x0 > cut and len(t.text) > 3 and t.text.isalpha()
+    }
     priced = {round(t.top + t.bottom) for t in body if t.x0 > cut and _PRICE.search(t.text)}
+    priced = {y for y in priced if not any(y + step in worded for step in range(-3, 4))}
     lined = sum(any(y + step in left for step in range(-3, 4)) for y in priced)
     if lined > 0.4 * len(priced):
         return False

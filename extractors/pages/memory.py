@@ -18,7 +18,7 @@ from extractors.pages.lexicon import fold, lookalike
 #: A memory that failed this often, and more often than it held, is dropped.
 MISSES_ALLOWED = 2
 #: Share of a layout's words that must stand where they stood, with a mark printed.
-LIKE = 0.5
+LIKE = 0.35
 #: The same for a layout whose vendor prints no mark of its own.
 VERY_LIKE = 0.75
 #: How far a word may move sideways, as a fraction of the page's width.
@@ -49,7 +49,8 @@ class Rule:
     them, likewise; at the same `place`; `printed` anywhere with this very
     `value`; or a `constant` that is printed nowhere. `x0`, `x1` and `top` are
     fractions of the page: of the anchor, or of the value itself at a place.
-    `nth` of `count` tells equal anchors apart.
+    `nth` of `count` tells equal anchors apart. Of two labels above a value the
+    nearer one has `rank` 0.
     """
 
     relation: Relation
@@ -62,6 +63,7 @@ class Rule:
     on_first: bool = True
     nth: int = 0
     count: int = 1
+    rank: int = 0
     extent: Extent = Extent()
     value: str = ""
 

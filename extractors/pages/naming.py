@@ -12,7 +12,7 @@ _FORMS = (
     r"Ltd\.?|Limited|DAC|CIC|LLC|L\.L\.C\.?|Inc\.?|Incorporated|Corp\.?|Corporation|PLC|plc|LLP|L\.P\.|Pvt\.?\s+Ltd\.?|Private\s+Limited|Pty\.?\s+Ltd\.?|Co\.,?\s+Ltd\.?|Company|"
     r"B\.\s?V\.?|BV|N\.\s?V\.?|NV|V\.\s?O\.\s?F\.?|VOF|C\.V\.|"
     r"S\.L\.U\.?|S\.L\.|SL|SLU|S\.A\.U\.?|S\.\s?Coop\.?|S\.C\.|"
-    r"S\.r\.l\.?s?|Srls?|S\.p\.A\.?|SpA|S\.n\.c\.?|S\.a\.s\.?|Soc\.\s?Coop\.?|"
+    r"[Ss]\.r\.l\.?s?|Srls?|[Ss]\.p\.[Aa]\.?|SpA|[Ss]\.n\.c\.?|[Ss]\.a\.s\.?|Soc\.\s?Coop\.?|"
     r"Lda\.?|Unipessoal,?\s+Lda\.?|S\.\s?A\.|"
     r"[Ss]p\.\s?z\s?o\.\s?o\.?(?:\s?[Ss]p\.\s?k\.)?|[Ss]p\.\s?j\.?|[Ss]p\.\s?k\.?|[Ss]p\.\s?c\.?|S\.K\.A\.|P\.S\.A\.|"
     r"AB|AS|A/S|ApS|Oy|Oyj|Kft\.?|Zrt\.?|s\.r\.o\.|a\.s\.|d\.o\.o\.|EOOD|OOD|S\.C\.A\."

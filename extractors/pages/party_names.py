@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from extractors.pages.blocks import Block, Part, has_postal
 from extractors.pages.layout import Row, Sheet
+from extractors.pages.lexicon import Match
 from extractors.pages.naming import (
     CONTACT,
     FORM_KEYS,
@@ -96,30 +97,41 @@ def party_headings(sheet: Sheet, taken: frozenset[int]) -> Iterator[PartyHeading
             if not roles or (match.first and row.joined[match.first]):
                 continue
             short = len(match.key) < 4
-            end = row.phrase_end(match.last - 1)
-            colon = row.tokens[match.last - 1].text.endswith(":") or (
-                match.last < len(row.tokens) and row.tokens[match.last].text == ":"
+            stop = _second_language(row, match, roles)
+            end = row.phrase_end(stop - 1)
+            colon = row.tokens[stop - 1].text.endswith(":") or (
+                stop < len(row.tokens) and row.tokens[stop].text == ":"
             )
-            alone = end == match.last
+            alone = end == stop
             other = any(s.concept not in _HEADING_ROLES for s in match.senses)
-            tail = row.tokens[match.last : end]
+            tail = row.tokens[stop:end]
             # `Nabywca usługi`: a small word more, but no name.
             if len(tail) == 1 and len(match.key) > 5 and tail[0].text.islower():
                 alone = True
             # `Debitor: 4711`: a number, not a heading.
-            value = row.tokens[match.last : end] or row.tokens[end : end + 1]
+            value = row.tokens[stop:end] or row.tokens[end : end + 1]
             if colon and value and value[0].text.strip(".,").isdigit():
                 continue
             if not (alone or colon) or (short and not colon and not (alone and len(match.key) > 1)):
                 continue
             if other and not colon and not alone:
                 continue
-            found.append((roles[0], match.first, match.last))
+            found.append((roles[0], match.first, stop))
         for role, first, last in found:
             after = [m.first for m in row.labels if m.first >= last and not row.joined[m.first]]
             reach = row.tokens[first].x0 + 0.42 * sheet.width
             right = row.tokens[after[0]].x0 - 4 if after else min(reach, sheet.width)
             yield PartyHeading(role, row, first, last, row.tokens[first].x0, right)
+
+
+def _second_language(row: Row, match: Match, roles: Sequence[str]) -> int:
+    """Return the end of a heading, with its translation: `Kunde / Bill to`."""
+    end = match.last
+    if end < len(row.tokens) and row.joined[end] and row.tokens[end].text in {"/", "|", "-", "–"}:
+        for other in row.labels:
+            if other.first == end + 1 and roles[0] in {s.concept for s in other.senses}:
+                return other.last
+    return end
 
 
 def heading_over(
@@ -372,7 +384,9 @@ def _company_names(
             low = row.top > 0.8 * sheet.height
             high = row.top < 0.12 * sheet.height and row.page == sheet.numbers[0]
             starts = found.start() == 0
-            score = 0.35 + 0.12 * (low or high) + 0.08 * starts
+            # Registers, tax ids and accounts stand in the issuer's own line.
+            own = any(s.concept in _OWN for m in row.labels for s in m.senses)
+            score = 0.35 + 0.12 * (low or high) + 0.08 * starts + 0.1 * (low and own)
             yield NameCandidate(
                 "seller",
                 Part(row, first, last, text),

@@ -9,6 +9,7 @@ from extractors.pages.amount_fields import add_lines, add_totals, sums_of
 from extractors.pages.draft import Draft
 from extractors.pages.figures import Style, style_of
 from extractors.pages.header_fields import (
+    SURE,
     add_currency,
     add_dates,
     add_parties,
@@ -27,10 +28,6 @@ from records.vocabulary import FIELDS
 
 #: How much page text a Reading keeps, in characters.
 TEXT_LIMIT = 60_000
-
-
-#: Below this a core value is held for a person.
-SURE = 0.7
 
 
 _POSTABLE = frozenset(
@@ -159,7 +156,14 @@ def _table(draft: Draft, style: Style, recall: Recall) -> Table:
 
 
 def _chosen(draft: Draft, table: Table, style: Style, recall: Recall) -> Totals:
-    return choose(draft.sheet, style, table.rows, sums_of(table.items, style), recall.amounts)
+    sums = sums_of(table.items, style)
+    totals = choose(draft.sheet, style, table.rows, sums)
+    if not recall.amounts:
+        return totals
+    sure = totals.proved - totals.doubtful
+    proved = {name: value for name in sure if (value := totals.value(name)) is not None}
+    told = recall.unrefuted(style, proved)
+    return choose(draft.sheet, style, table.rows, sums, told) if told else totals
 
 
 def _demand_core(draft: Draft) -> None:

@@ -39,7 +39,9 @@ from records.findings import finding
 from records.vocabulary import FIELDS
 
 #: How much a rule's vote counts, by what it goes by.
-_VOTES = {"right": 1.0, "below": 0.8, "printed": 0.9, "place": 0.5}
+_VOTES = {"right": 1.0, "below": 0.9, "printed": 0.9, "place": 0.3}
+#: What a label's vote is worth where another one is nearer to the value.
+_FARTHER = 0.3
 #: What the best value's votes must exceed the next one's by.
 _LEAD = 1.2
 #: Share of a heading's words that must be found again.
@@ -99,6 +101,22 @@ class Recall:
                 place = (unit.row.index, unit.first)
                 named[place] = named.get(place, frozenset()) | {name}
         return named
+
+    def unrefuted(
+        self, style: Style, proved: Mapping[str, Decimal]
+    ) -> Mapping[tuple[int, int], frozenset[str]]:
+        """Return `amounts` without those that the arithmetic proves to be something else."""
+        kept = {}
+        for place, names in self.amounts.items():
+            value = {
+                abs(_figure(c.unit).read(style))
+                for n in names
+                if (c := self._found[n]).unit is not None
+            }
+            left = frozenset(n for n in names if n not in proved or abs(proved[n]) in value)
+            if left:
+                kept[place] = left
+        return kept
 
     @property
     def total_rows(self) -> frozenset[int]:
@@ -271,7 +289,7 @@ def _candidate(sheet: Sheet, lesson: Lesson, order: Order | None) -> Candidate |
         if len(ranked) > 1 and votes[ranked[0]] < _LEAD * votes[ranked[1]]:
             return None
         weight, unit, value, rule = units[ranked[0]]
-        score = lesson.trust if weight > _VOTES["place"] else lesson.trust - 0.1
+        score = lesson.trust if weight > _FARTHER else lesson.trust - 0.1
         return Candidate(lesson, unit, value, f"{_told(rule)}, {lesson.source}", score)
     constant = next((r for r in lesson.rules if r.relation == "constant"), None)
     if constant is None or (lesson.titles and lesson.titles != titles_of(sheet)):
@@ -281,7 +299,7 @@ def _candidate(sheet: Sheet, lesson: Lesson, order: Order | None) -> Candidate |
 
 
 def _weight(rule: Rule) -> float:
-    vote = _VOTES[rule.relation]
+    vote = _FARTHER if rule.rank else _VOTES[rule.relation]
     return vote * 0.6 if rule.anchor and len("".join(rule.anchor)) < 3 else vote
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import product
+from types import MappingProxyType
 from typing import NamedTuple
 
 from extractors.pages.amounts import (
@@ -23,6 +24,9 @@ from extractors.pages.deductions import earlier_balance, withholding
 from extractors.pages.figures import Style
 from extractors.pages.included import gross_of_rates, implied_by
 from extractors.pages.layout import Sheet
+
+#: No tax is a larger part of the total that includes it: 27 % of the net is 21 % of the gross.
+_LARGEST_TAX = Decimal("0.25")
 
 
 @dataclass(slots=True)
@@ -54,6 +58,10 @@ class Sums(NamedTuple):
     lines: int
     by_rate: tuple[tuple[Decimal, Decimal], ...] = ()
 
+    def equals(self, value: Decimal) -> bool:
+        """Say whether the lines add up to `value` to the cent."""
+        return any(s is not None and abs(s) == abs(value) for s in (self.plain, self.reduced))
+
     def has(self, value: Decimal) -> bool:
         """Say whether the lines add up to `value`, up to a cent per line of rounding."""
         slack = CENT * max(1, self.lines // 4)
@@ -67,7 +75,7 @@ def choose(
     style: Style,
     taken: frozenset[int],
     sums: Sums,
-    told: Mapping[tuple[int, int], frozenset[str]],
+    told: Mapping[tuple[int, int], frozenset[str]] = MappingProxyType({}),
 ) -> Totals:
     """Choose the totals of a document; `taken` are the rows of its invoice lines.
 
@@ -184,7 +192,7 @@ def _triple(found: list[Occurrence], taxes: list[TaxRow], sums: Sums) -> Totals:
     if best.chosen:
         _due_instead_of_gross(best, found)
         return best
-    return _by_label(gross, net, tax, taxes, sums)
+    return _by_label(found, gross, net, tax, taxes, sums)
 
 
 def _less_withheld(found: list[Occurrence], taxes: list[TaxRow]) -> Totals | None:
@@ -249,7 +257,23 @@ def _due_instead_of_gross(best: Totals, found: list[Occurrence]) -> None:
     )
 
 
+def _led_to(value: Decimal, found: Sequence[Occurrence], sums: Sums) -> bool:
+    """Say whether the lines, with one allowance or charge printed, add up to an amount."""
+    if not sums.lines:
+        return False
+    if sums.has(value):
+        return True
+    steps = [-abs(o.value) for s, o in ranked(found, {"allowance_total": 1.0}) if s >= 0.6]
+    steps += [abs(o.value) for s, o in ranked(found, {"charge_total": 1.0}) if s >= 0.6]
+    return any(step and sums.equals(abs(value) - step) for step in steps)
+
+
+def _is_called_gross(item: Occurrence) -> bool:
+    return max(item.concepts.get("gross_total", 0), item.concepts.get("total", 0)) >= 0.5
+
+
 def _by_label(
+    found: Sequence[Occurrence],
     gross: list[tuple[float, Occurrence]],
     net: list[tuple[float, Occurrence]],
     tax: list[tuple[float, Occurrence]],
@@ -260,11 +284,14 @@ def _by_label(
     totals = Totals()
     if not gross:
         return totals
-    matching = [(s, g) for s, g in gross if sums.lines and sums.has(g.value) and g.value]
+    matching = [(s, g) for s, g in gross if g.value and _led_to(g.value, found, sums)]
+    # A sum to the cent beats one that only rounding explains, and what is called due comes after.
+    matching.sort(key=lambda m: (not sums.equals(m[1].value), not _is_called_gross(m[1]), -m[0]))
     top_score, top = matching[0] if matching else gross[0]
     totals.chosen["gross_total"] = top
     totals.score = top_score
-    taxed = [t for t in tax if t[1].value != 0 and t[0] >= 0.5]
+    largest = abs(top.value) * _LARGEST_TAX
+    taxed = [t for t in tax if t[0] >= 0.5 and 0 < abs(t[1].value) <= largest]
     if matching and not taxed:
         totals.proved = {"gross_total"}
         totals.why["gross_total"] = "the lines add up to it and no tax is printed"
