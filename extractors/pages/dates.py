@@ -75,10 +75,13 @@ class Printed(NamedTuple):
 def dates_in(text: str) -> list[Printed]:
     """Find the dates in a row of text; impossible ones (31.02.) are left out."""
     found = []
-    for match in _DATE.finditer(text):
+    match = _DATE.search(text)
+    while match is not None:
         readings, order = _readings(match)
         if readings:
             found.append(Printed(match.start(), match.end(), match.group(), readings, order))
+        # `60 Datum 04-12-2025`: what is no date may reach into one.
+        match = _DATE.search(text, match.end() if readings else match.start() + 1)
     return found
 
 

@@ -293,6 +293,7 @@ def _from_block(
         p for p in parts[: postal[0]] if clean(p.text) and not SALUTATION.fullmatch(clean(p.text))
     ]
     lead = [p for p in lead if not _labelled(p.row, p.first, p.last)]
+    lead = [p for p in lead if not any(h.row is p.row and h.first == p.first for h in headings)]
     if not lead or not 1 <= len(lead) <= 7:
         return
     contact = sum(_is_contact(p) for p in parts[parts.index(lead[0]) :])

@@ -428,20 +428,31 @@ def _settle_unnamed(
     found: list[Occurrence],
     starts: Sequence[tuple[Decimal, Occurrence | None]],
 ) -> None:
-    """Take an amount with an unknown label for the step from lines total to net total."""
+    """Take amounts with unknown labels for the steps from lines total to net total."""
     goal = totals.chosen.get("net_total")
     if goal is None:
         return
     for start, occurrence in starts:
         step = goal.value - start
-        if not step or occurrence is None or not 0 < goal.row.index - occurrence.row.index <= 4:
+        if not step or occurrence is None or not 0 < goal.row.index - occurrence.row.index <= 6:
             continue
-        for item in found:
-            between = occurrence.row.index < item.row.index < goal.row.index
-            if between and item.figure.is_money and abs(item.value) == abs(step):
-                why = "leads from the sum of the lines to the net total"
+        between = [
+            item
+            for item in found
+            if occurrence.row.index < item.row.index < goal.row.index and item.figure.is_money
+        ]
+        why = "leads from the sum of the lines to the net total"
+        for item in between:
+            if abs(item.value) == abs(step):
                 if step < 0:
                     _prove(totals, why, lines_total=occurrence, allowance_total=item)
                 else:
                     _prove(totals, why, lines_total=occurrence, charge_total=item)
                 return
+        # All that is printed between the two, as it is signed.
+        less = [item for item in between if item.value < 0]
+        more = [item for item in between if item.value > 0]
+        if len(less) == len(more) == 1 and less[0].value + more[0].value == step:
+            _prove(totals, why, lines_total=occurrence, allowance_total=less[0])
+            _prove(totals, why, charge_total=more[0])
+            return
