@@ -62,7 +62,7 @@ def main() -> None:
     """Measure and print."""
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("corpus", nargs="?", type=Path)
-    arguments.add_argument("--seeds", nargs="+", type=int, default=[31, 32])
+    arguments.add_argument("--seeds", nargs="*", type=int, default=[31, 32])
     arguments.add_argument("--vendors", type=int, default=32)
     arguments.add_argument("--scan", choices=LEVELS)
     given = arguments.parse_args()

@@ -32,7 +32,7 @@ from extractors.pages.memory import (
 from extractors.pages.naming import core
 from extractors.pages.splitting import documents
 from extractors.words import PageWords
-from records.documents import Field
+from records.documents import Field, Place
 from records.invoices import chosen
 from records.vocabulary import FIELDS
 
@@ -80,14 +80,18 @@ def learn(
     sheet = next((s for s in documents(pages) if span is None or s.numbers[0] == span[0]), None)
     if sheet is None or not sheet.rows:
         return None
-    taught = {k: f for k, f in chosen(fields).items() if f.by.startswith("person")}
-    read = chosen(f for f in fields if not f.by.startswith("person"))
     final = chosen(fields)
+    taught = {k: f for k, f in final.items() if f.by.startswith("person")}
+    if not taught:
+        return None
+    read = chosen(f for f in fields if not f.by.startswith("person"))
+    person = next(iter(taught.values())).by.partition(":")[2]
     lessons = []
-    for (name, line), field in taught.items():
+    for (name, line), field in final.items():
+        corrected = (name, line) in taught
         if line is not None or not field.value or name in NEVER:
             continue
-        rules = tuple(_rules(sheet, name, field.value))
+        rules = tuple(_rules(sheet, field, corrected, list(final.values())))
         if rules:
             before = read.get((name, None))
             lessons.append(
@@ -95,16 +99,17 @@ def learn(
                     name=name,
                     rules=rules,
                     document=document,
-                    person=field.by.partition(":")[2],
-                    instead_of=before.value if before else "",
+                    person=person,
+                    corrected=corrected,
+                    instead_of=before.value if before and corrected else "",
                     titles=titles_of(sheet) if name in _TITLED else (),
                 )
             )
+    lessons = _sided(lessons)
     lines = [f for (name, line), f in taught.items() if line and FIELDS[name].scope == "line"]
     if lines:
         heads = tuple(_heads(sheet, [f for f in final.values() if f.line is not None]))
         if len(heads) >= 2:
-            person = lines[0].by.partition(":")[2]
             lessons.append(
                 Lesson(name="lines", rules=(), document=document, person=person, heads=heads)
             )
@@ -165,14 +170,84 @@ def _gist(rule: Rule) -> tuple[str, tuple[str, ...], int, str]:
 # -- rules
 
 
-def _rules(sheet: Sheet, name: str, value: str) -> Iterator[Rule]:
+def _rules(sheet: Sheet, field: Field, corrected: bool, final: Sequence[Field]) -> Iterator[Rule]:
+    """Yield the rules for one field; what was left as it was read stands where it was read."""
+    name, value = field.name, field.value
     places = list(_places(sheet, name, value))
-    if name in _SAME and places and kind_of(name) == "text":
+    if not corrected:
+        places = [u for u in places if _is_at(u, field.place)]
+    elif name in _SAME and places and kind_of(name) == "text":
         yield Rule(relation="printed", value=value)
-    for unit in places[:_MOST_PLACES]:
-        yield from describe(sheet, unit, kind_of(name))
-    if not places and name in _CONSTANT:
+    elif name in _CONSTANT and not places:
         yield Rule(relation="constant", value=value)
+    free = _free(sheet, name, places, final) if corrected else places
+    for unit in _shared(name, value, free, final)[:_MOST_PLACES]:
+        yield from describe(sheet, unit, kind_of(name))
+
+
+def _is_at(unit: Unit, place: Place | None) -> bool:
+    return place is not None and (unit.row.page, unit.row.box(unit.first, unit.last)) == (
+        place.page,
+        place.box,
+    )
+
+
+def _sided(lessons: Sequence[Lesson]) -> list[Lesson]:
+    """Prefer the side on which this layout has its labels, where a value has words on both."""
+    sides = [
+        {rule.relation for rule in lesson.rules if not rule.rank} & {"right", "below"}
+        for lesson in lessons
+    ]
+    right = sum(side == {"right"} for side in sides)
+    below = sum(side == {"below"} for side in sides)
+    lesser = "below" if right >= below else "right"
+    return [
+        replace(
+            lesson,
+            rules=tuple(
+                replace(r, rank=1) if r.relation == lesser and len(side) == 2 else r
+                for r in lesson.rules
+            ),
+        )
+        for lesson, side in zip(lessons, sides, strict=True)
+    ]
+
+
+def _free(sheet: Sheet, name: str, places: Sequence[Unit], final: Sequence[Field]) -> list[Unit]:
+    """Leave out where invoice lines stand, and what other fields were read from, if any is left."""
+    lines = {row.index for row, _ in _line_rows(sheet, final)}
+    others = {
+        (f.place.page, f.place.box)
+        for f in final
+        if f.place is not None
+        and f.name != name
+        and kind_of(f.name) == kind_of(name)
+        and not f.by.startswith("person")
+    }
+    below = [u for u in places if u.row.index not in lines]
+    free = [u for u in below if (u.row.page, u.row.box(u.first, u.last)) not in others]
+    return free or below
+
+
+#: Totals that are equal on many invoices, in the order in which they are printed.
+_TOTALS = ("net_total", "gross_total", "amount_due")
+
+
+def _shared(name: str, value: str, places: list[Unit], final: Sequence[Field]) -> list[Unit]:
+    """Divide the places of one amount among the totals that are equal on this page.
+
+    The gross total may be any of them, the net total only the first, the
+    amount due only the last; one place alone is the gross total's.
+    """
+    number = _number(value)
+    equal = [f.name for f in final if f.name in _TOTALS and _number(f.value) == number]
+    if name not in _TOTALS or len(equal) < 2:
+        return places
+    if name == "gross_total":
+        return places[1:-1] if len(places) > len(equal) - 1 > 1 else places
+    if len(places) < 2:
+        return []
+    return places[:1] if name == "net_total" else places[-1:]
 
 
 def _places(sheet: Sheet, name: str, value: str) -> Iterator[Unit]:
@@ -248,7 +323,9 @@ def _marks(sheet: Sheet, final: Sequence[Field]) -> Iterator[str]:
 
 def _words(sheet: Sheet, final: Sequence[Field]) -> tuple[tuple[str, float], ...]:
     """Return the words that will stand on the next document too: none of values or lines."""
-    table = {row.index for h in headings(sheet) for row in sheet.rows[h.last + 1 : h.last + 3]}
+    lines = [row.index for row, _ in _line_rows(sheet, final)]
+    table = set(range(min(lines), max(lines) + 1)) if lines else set()
+    table |= {row.index for h in headings(sheet) for row in sheet.rows[h.last + 1 : h.last + 3]}
     values = {
         key_of(word)
         for f in final

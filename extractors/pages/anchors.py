@@ -87,7 +87,9 @@ def describe(sheet: Sheet, unit: Unit, kind: str) -> Iterator[Rule]:
         if left.last - left.first > 1 and len(left.keys[-1]) >= 3:
             yield _anchored(sheet, "right", left._replace(first=left.last - 1), extent)
     for rank, label in enumerate(_over(sheet, unit, kind, extent)):
-        yield replace(_anchored(sheet, "below", label, extent), rank=rank)
+        # Totals stand below a table of any length: what heads it says little of them.
+        far = rank or (kind == "figure" and label.skip)
+        yield replace(_anchored(sheet, "below", label, extent), rank=int(bool(far)))
     yield Rule(
         relation="place",
         x0=unit.x0 / sheet.width,
@@ -240,12 +242,13 @@ def _printed(sheet: Sheet, keys: Sequence[str]) -> Iterator[Unit]:
 
 def _nearest(sheet: Sheet, rule: Rule) -> Unit | None:
     """Return the anchor: the same of as many as there were, else the one nearest to its place."""
+    every = list(_printed(sheet, rule.anchor))
     places = [
         u
-        for u in _printed(sheet, rule.anchor)
+        for u in every
         if abs(u.x0 / sheet.width - rule.x0) <= 4 * SHIFT
         or abs(u.x1 / sheet.width - rule.x1) <= 4 * SHIFT
-    ]
+    ] or every
     if len(places) == rule.count:
         return places[rule.nth]
     return min(

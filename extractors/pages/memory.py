@@ -49,8 +49,8 @@ class Rule:
     them, likewise; at the same `place`; `printed` anywhere with this very
     `value`; or a `constant` that is printed nowhere. `x0`, `x1` and `top` are
     fractions of the page: of the anchor, or of the value itself at a place.
-    `nth` of `count` tells equal anchors apart. Of two labels above a value the
-    nearer one has `rank` 0.
+    `nth` of `count` tells equal anchors apart. `rank` is 0 for the likeliest of
+    several ways to the same value.
     """
 
     relation: Relation
@@ -85,12 +85,14 @@ class Lesson:
     `instead_of` is what the reader said before it was corrected; `titles` are
     the document's titles, which must be the same where a constant depends on
     them. The lesson named `lines` knows the heading of the line table instead.
+    What was not `corrected`, but left as it was read, only fills gaps.
     """
 
     name: str
     rules: tuple[Rule, ...]
     document: str
     person: str
+    corrected: bool = True
     instead_of: str = ""
     titles: tuple[str, ...] = ()
     heads: tuple[HeadWord, ...] = ()
@@ -105,7 +107,8 @@ class Lesson:
     @property
     def trust(self) -> float:
         """Return how sure a value found by it is, from 0 to 1, before any other evidence."""
-        return min(0.95, 0.85 + 0.04 * self.hits) - 0.15 * self.misses
+        sure = min(0.95, 0.85 + 0.04 * self.hits) - 0.15 * self.misses
+        return sure if self.corrected else sure - 0.05
 
     @property
     def source(self) -> str:

@@ -158,11 +158,7 @@ def _table(draft: Draft, style: Style, recall: Recall) -> Table:
 def _chosen(draft: Draft, table: Table, style: Style, recall: Recall) -> Totals:
     sums = sums_of(table.items, style)
     totals = choose(draft.sheet, style, table.rows, sums)
-    if not recall.amounts:
-        return totals
-    sure = totals.proved - totals.doubtful
-    proved = {name: value for name in sure if (value := totals.value(name)) is not None}
-    told = recall.unrefuted(style, proved)
+    told = recall.amounts(style, totals)
     return choose(draft.sheet, style, table.rows, sums, told) if told else totals
 
 

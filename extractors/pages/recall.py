@@ -21,6 +21,7 @@ from extractors.pages.dated import plausible_dates
 from extractors.pages.dates import Order
 from extractors.pages.draft import Draft, plain
 from extractors.pages.figures import Figure, Style
+from extractors.pages.header_fields import SURE
 from extractors.pages.headings import Column, Heading
 from extractors.pages.identifiers import vat_id_is_sound
 from extractors.pages.layout import Row, Sheet
@@ -34,6 +35,7 @@ from extractors.pages.memory import (
     key_of,
     titles_of,
 )
+from extractors.pages.totals import Totals
 from records.documents import Field, Kind, Recalled
 from records.findings import finding
 from records.vocabulary import FIELDS
@@ -91,37 +93,34 @@ class Recall:
         """Return the layout's order of day and month, where its pages do not prove it."""
         return Order(self._layout.order) if self._layout and self._layout.order else None
 
-    @property
-    def amounts(self) -> Mapping[tuple[int, int], frozenset[str]]:
-        """Return which figures (row, first token) are which amounts."""
+    def amounts(self, style: Style, totals: Totals) -> Mapping[tuple[int, int], frozenset[str]]:
+        """Return which figures (row, first token) are which amounts.
+
+        `totals` are those chosen without memory: what they prove to be
+        something else is left out, and so is what only fills gaps, where none is.
+        """
         named: dict[tuple[int, int], frozenset[str]] = {}
         for name, candidate in self._found.items():
             unit = candidate.unit
-            if unit is not None and FIELDS[name].type == "amount":
-                place = (unit.row.index, unit.first)
-                named[place] = named.get(place, frozenset()) | {name}
+            if unit is None or FIELDS[name].type != "amount":
+                continue
+            known = totals.value(name)
+            sure = name in totals.proved and name not in totals.doubtful
+            same = known is not None and abs(known) == abs(_figure(unit).read(style))
+            if (sure or (known is not None and not candidate.lesson.corrected)) and not same:
+                continue
+            place = (unit.row.index, unit.first)
+            named[place] = named.get(place, frozenset()) | {name}
         return named
-
-    def unrefuted(
-        self, style: Style, proved: Mapping[str, Decimal]
-    ) -> Mapping[tuple[int, int], frozenset[str]]:
-        """Return `amounts` without those that the arithmetic proves to be something else."""
-        kept = {}
-        for place, names in self.amounts.items():
-            value = {
-                abs(_figure(c.unit).read(style))
-                for n in names
-                if (c := self._found[n]).unit is not None
-            }
-            left = frozenset(n for n in names if n not in proved or abs(proved[n]) in value)
-            if left:
-                kept[place] = left
-        return kept
 
     @property
     def total_rows(self) -> frozenset[int]:
         """Return the rows of amounts that were taught: no invoice lines stand there or below."""
-        return frozenset(row for row, _ in self.amounts)
+        return frozenset(
+            c.unit.row.index
+            for name, c in self._found.items()
+            if c.unit is not None and c.lesson.corrected and FIELDS[name].type == "amount"
+        )
 
     def kind(self, kind: Kind) -> Kind:
         """Return what the document is; a title nobody knew may have been taught."""
@@ -140,6 +139,8 @@ class Recall:
         """Put what memory found into the draft, where nothing speaks against it."""
         for name, candidate in self._found.items():
             read = next((f for f in draft.fields if f.name == name and f.line is None), None)
+            if not candidate.lesson.corrected and read is not None and _is_sure(read):
+                continue
             if FIELDS[name].type == "amount":
                 self._add_amount(draft, name, candidate, read, style)
             elif candidate.unit is None:
@@ -238,6 +239,10 @@ class Recall:
         self._put(
             draft, read, replace(new, proved=bool(read and read.proved and read.value == value))
         )
+
+
+def _is_sure(field: Field) -> bool:
+    return field.proved or field.confidence >= SURE
 
 
 def _issued(draft: Draft) -> date | None:
