@@ -36,7 +36,7 @@ from app.tables import (
 from matching.continuity import check_continuity
 from records.banking import BankTransaction, OwnAccount, PaymentRun, PaymentRunItem
 from records.failures import KnownFailure
-from records.matches import Match
+from records.matches import UNEXPLAINED, Match
 from records.money import Money
 from records.postings import Row, Value
 
@@ -212,8 +212,8 @@ def reconciliation_sheet(tx: Connection, account: str, period: Period) -> Sheet:
     ).all()
     last = period.last.isoformat()
     until = [row for row in rows if (row.booking_date or "") <= last]
-    posted = [row for row in until if row.state == "posted"]
     booked = _booked(tx, account)
+    posted = [row for row in until if row.id in booked]
     per_bank = proven.balance - sum(r.amount_minor for r in rows if (r.booking_date or "") > last)
     opening = proven.balance - sum(r.amount_minor for r in rows)
     in_transit = tuple(_in_transit(tx, account, period, rows[0].booking_date if rows else None))
@@ -233,7 +233,7 @@ def reconciliation_sheet(tx: Connection, account: str, period: Period) -> Sheet:
             Unmatched(
                 reference=row.bank_reference or row.id,
                 day=None if row.booking_date is None else date.fromisoformat(row.booking_date),
-                amount=money(row.amount_minor),
+                amount=money(row.amount_minor - booked.get(row.id, 0)),
                 who=load(BankTransaction, row.data).counterparty_name or "",
                 state="suggested" if row.state == "suggested" else "open",
             )
@@ -249,19 +249,19 @@ def reconciliation_sheet(tx: Connection, account: str, period: Period) -> Sheet:
 
 
 def _booked(tx: Connection, account: str) -> dict[str, int]:
-    """Return what the newest match of each posted movement put into the books."""
+    """Return what the newest match of each posted movement put into the books, also in part."""
     query = (
         select(matches.c.transaction_id, matches.c.data, transactions.c.amount_minor)
         .join(transactions, transactions.c.id == matches.c.transaction_id)
-        .where(transactions.c.account == account, transactions.c.state == "posted")
-        .where(matches.c.undone_at.is_(None))
+        .where(transactions.c.account == account)
+        .where(transactions.c.state.in_(("posted", "partly")), matches.c.undone_at.is_(None))
         .order_by(matches.c.revision)
     )
     booked: dict[str, int] = {}
     for row in tx.execute(query):
         match = load(Match, row.data)
         cash = [a.amount.minor for a in match.allocations]
-        cash += [a.amount.minor for a in match.adjustments if a.is_cash]
+        cash += [a.amount.minor for a in match.adjustments if a.is_cash and a.kind != UNEXPLAINED]
         # A category without items takes the movement whole.
         booked[row.transaction_id] = sum(cash) if cash else row.amount_minor
     return booked

@@ -224,10 +224,13 @@ def new_vendor_row(document_id: str, revision: int, invoice: Invoice, prepared: 
 
 
 def match_postings(
-    target: str, match: Match, transaction: BankTransaction, revision: int
+    target: str, match: Match, transaction: BankTransaction, revision: int, *, further: bool = False
 ) -> list[Posting]:
-    """Return what posting one bank match writes: a Bank row and a row per item."""
-    rows = match_rows(match, transaction, revision)
+    """Return what posting one bank match writes: a Bank row and a row per item.
+
+    What is `further` posted of a batch writes no second Bank row.
+    """
+    rows = match_rows(match, transaction, revision)[1 if further else 0 :]
     return [
         Posting(
             key=f"{target}/{match.transaction_id}/{revision}",

@@ -123,7 +123,7 @@ def gather(
     """
     after = since.isoformat() if since else None
     filed = ("filed", "joined", "rejected")
-    bank_open = bank_rows(tx, ("suggested", "open", "waiting"))
+    bank_open = bank_rows(tx, ("suggested", "open", "partly", "waiting"))
     troubles = tx.execute(
         select(findings)
         .where(findings.c.subject_kind.in_(("account", "source", "posting", "message", "engine")))

@@ -26,12 +26,21 @@ def camt(kind: str, body: str, balances: str = "") -> bytes:
     ).encode()
 
 
-def entry(details: str = "", reference: str = "REF1", amount: str = "150.50") -> str:
+def entry(
+    details: str = "",
+    reference: str = "REF1",
+    amount: str = "150.50",
+    batch: str = "",
+    day: int = 12,
+    text: str = "",
+) -> str:
+    info = f"<AddtlNtryInf>{text}</AddtlNtryInf>" if text else ""
+    batch = f"<PmtInfId>{batch}</PmtInfId>" if batch else ""
     return (
         f'<Ntry><Amt Ccy="EUR">{amount}</Amt><CdtDbtInd>CRDT</CdtDbtInd><Sts><Cd>BOOK</Cd></Sts>'
-        "<BookgDt><Dt>2026-10-12</Dt></BookgDt><ValDt><Dt>2026-10-12</Dt></ValDt>"
-        f"<AcctSvcrRef>{reference}</AcctSvcrRef><NtryDtls><Btch><NbOfTxs>2</NbOfTxs></Btch>"
-        f"{details}</NtryDtls></Ntry>"
+        f"<BookgDt><Dt>2026-10-{day}</Dt></BookgDt><ValDt><Dt>2026-10-{day}</Dt></ValDt>"
+        f"<AcctSvcrRef>{reference}</AcctSvcrRef><NtryDtls><Btch>{batch}<NbOfTxs>2</NbOfTxs></Btch>"
+        f"{details}</NtryDtls>{info}</Ntry>"
     )
 
 
@@ -51,7 +60,16 @@ def balance(code: str, amount: str, day: int) -> str:
     )
 
 
-STATEMENT = camt("053", entry(), balance("OPBD", "0.00", 12) + balance("CLBD", "150.50", 12))
+def stated(**said: str) -> bytes:
+    body = entry(**said)  # type: ignore[arg-type]
+    return camt("053", body, balance("OPBD", "0.00", 12) + balance("CLBD", "150.50", 12))
+
+
+STATEMENT = stated()
+ONE = (
+    '<TxDtls><Refs><EndToEndId>E-1</EndToEndId></Refs><Amt Ccy="EUR">150.50</Amt>'
+    "<CdtDbtInd>CRDT</CdtDbtInd><RltdPties><Dbtr><Nm>Aalto Oy</Nm></Dbtr></RltdPties></TxDtls>"
+)
 
 
 @pytest.fixture
@@ -86,11 +104,45 @@ def test_a_notice_tells_the_parts(
         [entry(parts(*PARTS), reference="REF2")],
         [entry(parts(*PARTS)), entry(parts(("E-8", "100.00"), ("E-9", "50.50")))],
         [entry()],
+        [entry(parts(*PARTS), day=27)],
+        [entry(ONE)],
     ],
-    ids=["does not add up", "another entry", "two notices disagree", "no parts either"],
+    ids=[
+        "does not add up",
+        "another entry",
+        "two notices disagree",
+        "no parts either",
+        "another day",
+        "one payment, of which the statement says something else",
+    ],
 )
 def test_what_is_not_certain_tells_nothing(
     office: Office, tmp_path: Path, notices: list[str]
 ) -> None:
-    bring(office, tmp_path, STATEMENT, *(camt("054", n) for n in notices))
+    bring(office, tmp_path, stated(text="Gutschrift"), *(camt("054", n) for n in notices))
     assert only(office) == []
+
+
+@pytest.mark.parametrize(
+    ("booked", "notice", "told"),
+    [
+        (
+            {"reference": "REF1", "batch": "PAY-7"},
+            entry(parts(*PARTS), "REF2", batch="PAY-7"),
+            list(PARTS),
+        ),
+        (
+            {"details": parts(("PAY-7", "150.50"))},
+            entry(parts(*PARTS), "REF2", batch="PAY-7"),
+            list(PARTS),
+        ),
+        ({"text": "Sammelgutschrift"}, entry(parts(*PARTS), day=13), list(PARTS)),
+        ({}, entry(ONE), [("E-1", "150.50")]),
+    ],
+    ids=["batch id", "batch id as end-to-end id", "a text of the bank's", "one payment only"],
+)
+def test_however_the_entry_is_named(
+    office: Office, tmp_path: Path, booked: dict[str, str], notice: str, told: object
+) -> None:
+    bring(office, tmp_path, stated(**booked), camt("054", notice))
+    assert only(office) == told
