@@ -203,7 +203,7 @@ transactions = Table(
     Column("currency", String, nullable=False),
     Column("data", Text, nullable=False),
     Column("statement_id", String, nullable=False),
-    # waiting (account not proven) -> new -> posted | suggested | open | undone
+    # waiting (account not proven) -> new -> posted | partly | suggested | open
     Column("state", String, nullable=False, index=True),
     Column("seen_at", String, nullable=False),
     Index("transactions_by_account", "account", "booking_date"),
