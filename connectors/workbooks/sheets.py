@@ -238,20 +238,34 @@ _by_column = itemgetter(0)
 
 def row_xml(number: int, puts: Iterable[Put], prefix: str = "") -> str:
     """Return one row as XML, its cells in the order of their columns."""
-    cells = []
-    for column, value, style in sorted(puts, key=_by_column):
-        name = _NAMES[column] if column < len(_NAMES) else column_name(column)
-        start = f'<{prefix}c r="{name}{number}" s="{style}"'
-        if value.type == "t":
-            text = escaped(value.text)
-            cells.append(
-                f'{start} t="inlineStr"><{prefix}is><{prefix}t xml:space="preserve">{text}'
-                f"</{prefix}t></{prefix}is></{prefix}c>"
-            )
-        else:
-            kind = ' t="b"' if value.type == "b" else ""
-            cells.append(f"{start}{kind}><{prefix}v>{value.text}</{prefix}v></{prefix}c>")
+    cells = [
+        cell_xml(
+            _NAMES[column] if column < len(_NAMES) else column_name(column),
+            number,
+            value,
+            style,
+            prefix,
+        )
+        for column, value, style in sorted(puts, key=_by_column)
+    ]
     return f'<{prefix}row r="{number}">{"".join(cells)}</{prefix}row>'
+
+
+def cell_xml(column: str, number: int, value: Written, style: int, prefix: str = "") -> str:
+    """Return one cell as XML; `column` is the letters, `number` the row."""
+    text, kind, _ = value
+    if kind == "t":
+        # Blanks at the ends and line feeds are kept only where it is said.
+        space = "" if text.isprintable() and text.strip() == text else ' xml:space="preserve"'
+        return (
+            f'<{prefix}c r="{column}{number}" s="{style}" t="inlineStr"><{prefix}is>'
+            f"<{prefix}t{space}>{escaped(text)}</{prefix}t></{prefix}is></{prefix}c>"
+        )
+    logical = ' t="b"' if kind == "b" else ""
+    return (
+        f'<{prefix}c r="{column}{number}" s="{style}"{logical}>'
+        f"<{prefix}v>{text}</{prefix}v></{prefix}c>"
+    )
 
 
 def append_rows(
@@ -380,17 +394,21 @@ def _place(row: etree._Element, cell: etree._Element) -> None:
 
 
 def new_sheet(
-    rows: Iterable[str], widths: Mapping[int, float], width: int, last_row: int
+    rows: Iterable[str], widths: Mapping[int, float], width: int, last_row: int | None = None
 ) -> Iterable[bytes]:
-    """Yield a worksheet part with a frozen, filterable header and the given rows of XML."""
+    """Yield a worksheet part with a frozen, filterable header and the given rows of XML.
+
+    `last_row` may be left out where it is not known yet.
+    """
     columns = "".join(
         f'<col min="{at + 1}" max="{at + 1}" width="{size:.1f}" customWidth="1"/>'
         for at, size in sorted(widths.items())
     )
     end = column_name(width - 1)
+    size = "" if last_row is None else f'<dimension ref="A1:{end}{last_row}"/>'
     yield (
         '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
-        f'<worksheet xmlns="{MAIN}"><dimension ref="A1:{end}{last_row}"/><sheetViews>'
+        f'<worksheet xmlns="{MAIN}">{size}<sheetViews>'
         '<sheetView workbookViewId="0"><pane ySplit="1" topLeftCell="A2" activePane="bottomLeft" '
         'state="frozen"/><selection pane="bottomLeft" activeCell="A2" sqref="A2"/></sheetView>'
         f'</sheetViews><sheetFormatPr defaultRowHeight="15"/><cols>{columns}</cols><sheetData>'

@@ -109,7 +109,7 @@ def escaped(text: str) -> str:
     """Return text as XML content; `_x0041_` would otherwise be read as the letter A."""
     if "_x" in text:
         text = _ESCAPED.sub(lambda found: f"_x005F_x{found[1]}_", text)
-    return escape(text)
+    return escape(text) if "&" in text or "<" in text or ">" in text else text
 
 
 def unescaped(text: str) -> str:
