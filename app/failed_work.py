@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import make_url
@@ -9,26 +11,50 @@ from sqlalchemy import make_url
 from app.engine import Backlog
 from app.engine.backlog import engine_url
 from app.office import Office
+from app.store import brief
 from records.findings import Finding, finding
 
 
 def failed_work(office: Office) -> list[tuple[str, Finding]]:
     """Return what waits for a person, each with its subject; nothing where no engine ever ran."""
+    with _backlog(office) as backlog:
+        letters = backlog.dead_letters() if backlog else []
+    return [
+        (
+            letter.id.partition("@")[0],
+            finding(
+                "work_failed",
+                where=f"bot {letter.bot}, since {letter.since.astimezone(office.zone):%Y-%m-%d %H:%M}",
+                actual=letter.error,
+            ),
+        )
+        for letter in letters
+    ]
+
+
+def replay_failed(office: Office, text: str) -> str | None:
+    """Hand in again the failed work whose subject begins with `text`; return the subject.
+
+    None when there is none, or more than one subject begins so.
+    """
+    with _backlog(office) as backlog:
+        letters = backlog.dead_letters() if backlog else []
+        found = {(one.bot, one.id) for one in letters if text and one.id.startswith(text)}
+        if not backlog or len({item for _, item in found}) != 1:
+            return None
+        for bot, item in found:
+            backlog.replay(bot, item)
+    return brief(item.partition("@")[0])
+
+
+@contextmanager
+def _backlog(office: Office) -> Iterator[Backlog | None]:
     url = make_url(engine_url(office.settings.database))
     if url.get_backend_name() == "sqlite" and not Path(url.database or "").exists():
-        return []
+        yield None
+        return
     backlog = Backlog(office.settings.database)
     try:
-        return [
-            (
-                letter.id.partition("@")[0],
-                finding(
-                    "work_failed",
-                    where=f"bot {letter.bot}, since {letter.since:%Y-%m-%d %H:%M}",
-                    actual=letter.error,
-                ),
-            )
-            for letter in backlog.dead_letters()
-        ]
+        yield backlog
     finally:
         backlog.close()

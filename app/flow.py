@@ -43,7 +43,7 @@ class Progress(Protocol):
     """Someone who wants to know how far the work is (a progress bar)."""
 
     def __call__(self, done: int, total: int, what: str) -> None:
-        """Hear that `done` of `total` are finished; `what` was the last one."""
+        """Hear that `done` of `total` (0: nobody knows) are finished of `what` is being done."""
         ...
 
 
@@ -60,6 +60,7 @@ class Direct:
         """Run actions against `office`."""
         self._office = office
         self._progress = progress
+        self._within_each = False
         self.failures: list[tuple[str, OutsideFailure]] = []
 
     def step(
@@ -69,19 +70,31 @@ class Direct:
         **kwargs: P.kwargs,
     ) -> T:
         """Call the action."""
+        if self._progress and not self._within_each:
+            self._progress(0, 0, f"{self._who}: {action.__name__.replace('_', ' ')}")
         return action(self._office, *args, **kwargs)
+
+    @property
+    def _who(self) -> str:
+        return self._office.actor.partition(":")[2]
 
     def each(self, process: Callable[[Any, str], None], ids: Sequence[str]) -> None:
         """Process every id, as many at a time as there are reading processes."""
         if len(ids) == 1:
             self._one(process, ids[0])
             return
-        with ThreadPoolExecutor(self._office.settings.limits.processes + 1) as pool:
-            waiting = {pool.submit(self._one, process, item): item for item in ids}
-            for done, future in enumerate(as_completed(waiting), 1):
-                future.result()
-                if self._progress:
-                    self._progress(done, len(ids), waiting[future])
+        # A process may hand in more of its own; only the outermost is told of.
+        progress = None if self._within_each else self._progress
+        self._within_each, within = True, self._within_each
+        try:
+            with ThreadPoolExecutor(self._office.settings.limits.processes + 1) as pool:
+                waiting = [pool.submit(self._one, process, item) for item in ids]
+                for done, future in enumerate(as_completed(waiting), 1):
+                    future.result()
+                    if progress:
+                        progress(done, len(ids), f"{self._who}: {process.__name__}")
+        finally:
+            self._within_each = within
 
     def _one(self, process: Callable[[Any, str], None], item: str) -> None:
         try:

@@ -62,9 +62,14 @@ class Office:
         """Return the time as the database keeps it: UTC, ISO 8601."""
         return self.clock().isoformat(timespec="milliseconds")
 
+    @property
+    def zone(self) -> ZoneInfo:
+        """Return the office's own time zone."""
+        return ZoneInfo(self.settings.company.timezone)
+
     def today(self) -> date:
         """Return the date in the office's own time zone."""
-        return self.clock().astimezone(ZoneInfo(self.settings.company.timezone)).date()
+        return self.clock().astimezone(self.zone).date()
 
     def rehearsal(self, folder: Path) -> Office:
         """Return this office on a copy of its database in `folder`, touching nothing outside."""

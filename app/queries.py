@@ -8,10 +8,10 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, case, func, or_, select
+from sqlalchemy import Connection, case, func, select
 
 from app.codec import load
-from app.store import as_finding
+from app.store import as_finding, brief
 from app.tables import (
     audit,
     documents,
@@ -67,17 +67,28 @@ class DocumentRow:
     findings: tuple[Finding, ...]
 
     @property
+    def short_id(self) -> str:
+        """Return the id as people type it."""
+        return brief(self.id)
+
+    @property
     def title(self) -> str:
         """Return a short name for people: number and vendor, else the file's name."""
         if self.number:
             return f"{self.number} of {self.vendor_name or self.sender or 'an unknown vendor'}"
-        return self.name or self.subject or self.id[:12]
+        return self.name or self.subject or self.short_id
 
 
 def document_rows(
-    tx: Connection, states: tuple[str, ...] | None = None, since: str | None = None
+    tx: Connection,
+    states: tuple[str, ...] | None = None,
+    since: str | None = None,
+    message: str | None = None,
 ) -> list[DocumentRow]:
-    """Return documents in these states (None: all), changed at or after `since`, oldest first."""
+    """Return documents in these states (None: all), oldest first.
+
+    `since`: only those changed at that time or later. `message`: only those of one message.
+    """
     query = (
         select(documents, invoices.c.number, invoices.c.vendor_id, invoices.c.issue_date)
         .add_columns(invoices.c.currency, invoices.c.gross_minor, invoices.c.confidence)
@@ -90,6 +101,8 @@ def document_rows(
         query = query.where(documents.c.state.in_(states))
     if since is not None:
         query = query.where(documents.c.changed_at >= since)
+    if message is not None:
+        query = query.where(documents.c.message_key == message)
     rows = tx.execute(query).all()
     found = _findings(tx, "document")
     return [
@@ -133,9 +146,10 @@ def _findings(tx: Connection, subject_kind: str) -> dict[str, list[Finding]]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageRow:
-    """One message and what became of it."""
+    """One message and what became of it. `id` is the beginning of its SHA-256, else its key."""
 
     key: str
+    id: str
     sender: str
     subject: str
     received_at: datetime
@@ -163,6 +177,7 @@ def message_rows(tx: Connection) -> list[MessageRow]:
         rows.append(
             MessageRow(
                 key=row.key,
+                id=row.sha256[:12] if row.sha256 else row.key,
                 sender=row.sender,
                 subject=row.subject,
                 received_at=datetime.fromisoformat(row.received_at),
@@ -195,6 +210,8 @@ def _outcome(
 ) -> tuple[str, str]:
     if any(f.blocks for f in found):
         return "held", "; ".join(str(f) for f in found if f.blocks)
+    if row.outcome == "rejected":
+        return OUTCOMES["rejected"], row.outcome_reason
     if said_nothing:
         return "nothing to do", "only its own text, which is no invoice"
     if row.outcome != "documents":
@@ -204,6 +221,10 @@ def _outcome(
         if states[state]:
             return OUTCOMES[state], detail
     return "filed", detail
+
+
+#: The states of a bank line that somebody should look at.
+LOOKED_AT = ("suggested", "open", "partly", "waiting")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -300,32 +321,65 @@ def completeness(tx: Connection) -> Completeness:
     )
 
 
-def find_subject(tx: Connection, text: str) -> list[str]:
-    """Return the ids of documents and bank lines that `text` may mean.
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a person named. `kind`: document, line (of the bank), message, or other."""
 
-    A full id, the beginning of a document's id, an invoice number, or a bank
-    reference; exact matches first, at most ten. Else whatever the audit trail
-    tells of under this name: a payment proposal, a vendor, an account.
+    kind: str
+    id: str
+
+    def __str__(self) -> str:
+        return brief(self.id)
+
+
+def find_subject(tx: Connection, text: str) -> list[Subject]:
+    """Return what `text` may mean: exact matches first, at most ten of a kind.
+
+    A full id, the beginning of a document's or a message's id (its SHA-256), an
+    invoice number, or a bank reference. Else whatever the audit trail tells of
+    under this name: a payment proposal, a vendor, an account.
     """
-    exact = [
-        *tx.execute(select(documents.c.id).where(documents.c.id == text)).scalars(),
-        *tx.execute(select(transactions.c.id).where(transactions.c.id == text)).scalars(),
-    ]
-    if exact:
-        return exact
-    begins = documents.c.id.startswith(text, autoescape=True) if len(text) >= 4 else None
-    query = select(documents.c.id).outerjoin(invoices, invoices.c.document_id == documents.c.id)
-    by_number = invoices.c.number == text
-    query = query.where(by_number if begins is None else or_(by_number, begins))
-    found = list(tx.execute(query.limit(10)).scalars())
+    for kind, column in (
+        ("document", documents.c.id),
+        ("line", transactions.c.id),
+        ("message", messages.c.key),
+    ):
+        if tx.execute(select(column).where(column == text)).first():
+            return [Subject(kind, text)]
+    found = [Subject("document", one) for one in _documents_named(tx, text)]
     by_reference = select(transactions.c.id).where(transactions.c.bank_reference == text)
-    found += tx.execute(by_reference.limit(10)).scalars()
+    found += [Subject("line", one) for one in tx.execute(by_reference.limit(10)).scalars()]
+    if not found and len(text) >= _TELLING:
+        begins = messages.c.sha256.startswith(text, autoescape=True)
+        query = select(messages.c.key).where(begins).order_by(messages.c.received_at)
+        found = [Subject("message", one) for one in tx.execute(query.limit(10)).scalars()]
     told = select(audit.c.subject).where(audit.c.subject == text).limit(1)
-    return found or list(tx.execute(told).scalars())
+    return found or [Subject("other", one) for one in tx.execute(told).scalars()]
+
+
+#: The beginning of an id tells something from this length on.
+_TELLING = 4
+
+
+def _documents_named(tx: Connection, text: str) -> list[str]:
+    """Return documents by invoice number or the beginning of their id (`0de2169c847d#1-2`)."""
+    begin, _, pages = text.partition("#")
+    named = invoices.c.number == text
+    if len(begin) >= _TELLING:
+        starts = documents.c.id.startswith(begin, autoescape=True)
+        if pages:
+            starts &= documents.c.id.endswith(f"#{pages}", autoescape=True)
+        named |= starts
+    query = select(documents.c.id, documents.c.state)
+    query = query.outerjoin(invoices, invoices.c.document_id == documents.c.id).where(named)
+    rows = tx.execute(query.order_by(documents.c.id).limit(10)).all()
+    # Of a file that was split, its invoices are meant.
+    parts = [row.id for row in rows if row.state != "split"]
+    return parts or [row.id for row in rows]
 
 
 def age_days(since: datetime, today: date) -> int:
-    """Return whole days between a time and a date."""
+    """Return whole days between a time and a date, both in the same zone."""
     return (today - since.date()).days
 
 

@@ -6,6 +6,7 @@ Every function takes the caller's transaction; none opens or commits one.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -112,16 +113,24 @@ def open_findings(tx: Connection, subject_kind: str, subject: str) -> list[Findi
 
 
 def as_finding(row: Any) -> Finding:
-    """Return the Finding of a row of the findings table."""
+    """Return the Finding of a row of the findings table, other documents' ids made brief."""
     return Finding(
         code=row.code,
         severity=Severity(row.severity),
-        where=row.where,
-        message=row.message,
-        expected=row.expected,
-        actual=row.actual,
+        where=brief(row.where),
+        message=brief(row.message),
+        expected=None if row.expected is None else brief(row.expected),
+        actual=None if row.actual is None else brief(row.actual),
         remedy=row.remedy,
     )
+
+
+_DOCUMENT_ID = re.compile(r"\b[0-9a-f]{64}\b")
+
+
+def brief(text: str) -> str:
+    """Return a text for people with every document's id cut to what they type."""
+    return _DOCUMENT_ID.sub(lambda found: found[0][:12], text)
 
 
 def document(tx: Connection, document_id: str) -> Document:

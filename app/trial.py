@@ -26,7 +26,7 @@ from sqlalchemy import select
 from app.actions import bank, intake, invoices, reconciliation
 from app.codec import load
 from app.export import invoice_record, match_record
-from app.flow import Direct
+from app.flow import Direct, Progress
 from app.ledger import match_rows
 from app.masterdata import save
 from app.office import Office
@@ -65,7 +65,13 @@ _BANK_TABLES = frozenset(TABLES) - _ONLY_PURCHASES
 T = TypeVar("T")
 
 
-def run_trial(folder: Path, statements: str | None, out: Path, to: IO[str]) -> int:
+def run_trial(
+    folder: Path,
+    statements: str | None,
+    out: Path,
+    to: IO[str],
+    progress: Progress | None = None,
+) -> int:
     """Run the trial, say what it found and where; return the exit code."""
     out.mkdir(parents=True, exist_ok=True)
     # Millions of records, hardly any garbage: collecting it costs a third of the time.
@@ -75,7 +81,7 @@ def run_trial(folder: Path, statements: str | None, out: Path, to: IO[str]) -> i
         config.write_text("database: sqlite:///trial.db\nfiles: files\n", encoding="utf-8")
         office = Office.open(load_settings(config), "bot:trial")
         try:
-            _Trial(office, folder, statements, out, to).run()
+            _Trial(office, folder, statements, out, to, progress).run()
         finally:
             office.database.dispose()
     return 0
@@ -85,10 +91,16 @@ class _Trial:
     """One trial: what was read, and what was decided."""
 
     def __init__(
-        self, office: Office, folder: Path, statements: str | None, out: Path, to: IO[str]
+        self,
+        office: Office,
+        folder: Path,
+        statements: str | None,
+        out: Path,
+        to: IO[str],
+        progress: Progress | None,
     ) -> None:
         self.office, self.folder, self.out, self.to = office, folder, out, to
-        self.statements = statements
+        self.statements, self.progress = statements, progress
 
     def run(self) -> None:
         started = time.perf_counter()
@@ -134,6 +146,8 @@ class _Trial:
     @contextmanager
     def _phase(self, name: str) -> Iterator[None]:
         started, used = time.perf_counter(), time.process_time()
+        if self.progress:
+            self.progress(0, 0, name)
         yield
         seconds, used = time.perf_counter() - started, time.process_time() - used
         self.to.write(f"  {name:<28}{seconds:8.2f} s  ({used:.2f} s of processor time)\n")

@@ -86,7 +86,9 @@ def unpack(path: Path, limits: UnpackLimits | None = None) -> Iterator[Unpacked 
     if path.stat().st_size > limits.max_bytes:
         yield finding("too_large", where=path.name, message="the file is too large to unpack")
         return
-    yield from _Unpacking(limits).open("", path.read_bytes(), "", 0)
+    unpacking = _Unpacking(limits)
+    yield from unpacking.open("", path.read_bytes(), "", 0)
+    yield from unpacking.refused()
 
 
 def recognise(data: bytes) -> str:
@@ -125,6 +127,8 @@ class _Unpacking:
         self._files_left = limits.max_files
         self._parts_left = limits.max_parts
         self._exhausted = False
+        #: What the limit on bytes left packed: a bomb may have a thousand such parts.
+        self._packed: list[str] = []
 
     def open(self, name: str, data: bytes, origin: str, depth: int) -> Iterator[Unpacked | Finding]:
         """Yield the files in `data`, or `data` itself where it is no container."""
@@ -146,6 +150,15 @@ class _Unpacking:
             yield from self._envelope(name, data, origin, depth)
         else:
             yield from self._file(name, data, media_type, origin)
+
+    def refused(self) -> Iterator[Finding]:
+        """Yield what the limit on bytes left packed: one Finding, naming the first of them."""
+        if self._packed:
+            others = len(self._packed) - 1
+            message = f"unpacks to more than {self._limits.max_bytes:,} bytes and was not opened"
+            if others:
+                message += f", like {others} more beside it"
+            yield finding("too_large", where=self._packed[0], message=message)
 
     # -- leaves
 
@@ -294,7 +307,7 @@ class _Unpacking:
             yield finding("unknown_format", where=where, message=f"cannot be unpacked: {failure}")
             return
         if content is None:
-            yield finding("too_large", where=where, message="unpacks to more than the limit")
+            self._packed.append(where)
             return
         yield from self.open(entry.filename, content, label, depth + 1)
 
@@ -307,7 +320,7 @@ class _Unpacking:
             return
         self._bytes_left -= len(content)
         if self._bytes_left < 0:
-            yield finding("too_large", where=label, message="unpacks to more than the limit")
+            self._packed.append(label)
         elif not unpacker.eof:
             yield finding("damaged", where=label, message="the archive is cut off")
         else:

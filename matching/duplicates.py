@@ -285,11 +285,11 @@ def _same_currency(known: EarlierInvoice, invoice: Invoice) -> bool:
 
 def _duplicate(where: str, known: EarlierInvoice, invoice: Invoice) -> Finding:
     exact = known.number == invoice.number
-    said = "the same number" if exact else f'number "{known.number}", differently written'
+    said = "the same number" if exact else "the number differently written"
     return finding(
         "duplicate",
         where=where,
-        message=f"Received before as {known.id}: {said}, the same vendor and gross amount",
+        message=f'Received before as "{known.number}": {said}, the same vendor and gross amount',
         expected="an invoice not seen before",
-        actual=f"{known.id} of {known.issue_date}",
+        actual=f"{known.number} of {known.issue_date} ({known.id})",
     )

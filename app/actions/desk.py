@@ -1,4 +1,4 @@
-"""What people do: approve, reject, correct, replay. Each with a name and a reason."""
+"""What people do with what is held: approve, reject, correct, replay; name and reason with each."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from sqlalchemy import Connection, Row, select, update
 from app.audit import Entry, record
 from app.masterdata import doubles
 from app.office import Office
-from app.store import forget, note, open_findings, set_state, upsert, write_fields
-from app.tables import approvals, documents, findings, invoices, order_allocations
+from app.store import brief, forget, note, open_findings, set_state, upsert, write_fields
+from app.tables import approvals, documents, findings, invoices, messages, order_allocations
 from app.vendor_accounts import changers, is_among
 from records.documents import Field
 from records.failures import KnownFailure
@@ -33,7 +33,7 @@ def approve(office: Office, document_id: str, reason: str) -> str:
         has_invoice = row.kind not in {"unknown", "other"}
         if not has_invoice:
             raise Refused(
-                f"{document_id[:12]} could not be read, so there is nothing to post. "
+                f"{brief(document_id)} could not be read, so there is nothing to post. "
                 "Enter its values with `nightclerk correct`, or reject it."
             )
         vendor = select(invoices.c.vendor_id).where(invoices.c.document_id == document_id)
@@ -63,14 +63,35 @@ def reject(office: Office, document_id: str, reason: str) -> None:
     with office.database.begin() as tx:
         _held(tx, document_id)
         forget(tx, order_allocations, "document_id", document_id)
-        tx.execute(
-            update(findings)
-            .where(findings.c.subject_kind == "document", findings.c.subject == document_id)
-            .where(findings.c.closed_at.is_(None))
-            .values(closed_at=office.now(), closed_by=office.actor)
-        )
+        _close_findings(tx, office, "document", document_id)
         set_state(tx, office, document_id, "rejected")
         _audit(tx, office, "reject", document_id, {"reason": reason})
+
+
+def dismiss(office: Office, key: str, reason: str) -> None:
+    """Close what is wrong with a message itself: a person has looked at it.
+
+    Its documents stay what they are, each with its own findings.
+    """
+    with office.database.begin() as tx:
+        if not any(f.blocks for f in open_findings(tx, "message", key)):
+            raise Refused(
+                "nothing is wrong with this message; its documents are decided one by one."
+            )
+        _close_findings(tx, office, "message", key)
+        held = messages.c.outcome == "held"
+        closed = update(messages).where(messages.c.key == key, held)
+        tx.execute(closed.values(outcome="rejected", outcome_reason=reason))
+        _audit(tx, office, "reject", key, {"reason": reason})
+
+
+def _close_findings(tx: Connection, office: Office, kind: str, subject: str) -> None:
+    tx.execute(
+        update(findings)
+        .where(findings.c.subject_kind == kind, findings.c.subject == subject)
+        .where(findings.c.closed_at.is_(None))
+        .values(closed_at=office.now(), closed_by=office.actor)
+    )
 
 
 def correct(office: Office, document_id: str, values: Mapping[str, str], reason: str) -> str:
@@ -123,12 +144,19 @@ def replay(office: Office, document_id: str, reason: str) -> str:
         row = _row(tx, document_id)
         if row.state in {"posted", "decided"}:
             raise Refused(
-                f"{document_id[:12]} is posted. Cancel it in the books; it is not read again."
+                f"{brief(document_id)} is posted. Cancel it in the books; it is not read again."
             )
         forget(tx, order_allocations, "document_id", document_id)
         revision = row.revision + 1
         set_state(tx, office, document_id, "received", revision=revision)
         _audit(tx, office, "replay", document_id, {"reason": reason})
+    return f"{document_id}@{revision}"
+
+
+def take_up(tx: Connection, office: Office, document_id: str) -> str:
+    """Let a held document be matched again as it was read; return its work id."""
+    revision = _held(tx, document_id).revision + 1
+    set_state(tx, office, document_id, "read", revision=revision)
     return f"{document_id}@{revision}"
 
 
@@ -142,7 +170,7 @@ def _row(tx: Connection, document_id: str) -> Row[Any]:
 def _held(tx: Connection, document_id: str) -> Row[Any]:
     row = _row(tx, document_id)
     if row.state != "held":
-        raise Refused(f"{document_id[:12]} is {row.state}, not held; there is nothing to decide.")
+        raise Refused(f"{brief(document_id)} is {row.state}, not held; there is nothing to decide.")
     return row
 
 
@@ -150,10 +178,3 @@ def _audit(
     tx: Connection, office: Office, action: str, subject: str, evidence: dict[str, Any]
 ) -> None:
     record(tx, office, [Entry(action=action, subject=subject, evidence=evidence)])
-def take_up(tx: Connection, office: Office, document_id: str) -> str:
-    """Let a held document be matched again as it was read; return its work id."""
-    revision = _held(tx, document_id).revision + 1
-    set_state(tx, office, document_id, "read", revision=revision)
-    return f"{document_id}@{revision}"
-
-

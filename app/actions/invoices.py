@@ -305,8 +305,10 @@ def settle(office: Office, work: str, target: str) -> str:
         result = unplain(InvoiceMatch, kept.match)
         # Every decision is made anew: what an earlier one found is no reason for this one.
         note(tx, office, "document", document_id, "decide", ())
+        matched = {(f.code, f.where) for f in result.findings}
         open_ = open_findings(tx, "document", document_id)
-        verdict: Verdict = decide(invoice, result, open_, _policy(office))
+        others = [f for f in open_ if (f.code, f.where) not in matched]
+        verdict: Verdict = decide(invoice, result, others, _policy(office))
         if isinstance(verdict, Hold):
             verdict = _released(tx, document_id, revision, verdict, invoice)
         return _carry_out(tx, office, row, invoice, result, verdict, target)

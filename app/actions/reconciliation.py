@@ -24,7 +24,7 @@ from app.habits import known_habits
 from app.ledger import match_postings
 from app.masterdata import every
 from app.office import Office
-from app.store import lock, note, upsert, write_posting
+from app.store import brief, lock, note, upsert, write_posting
 from app.tables import (
     allocations,
     documents,
@@ -377,19 +377,9 @@ def assign_line(office: Office, transaction_id: str, category: str, reason: str)
             f"{category!r} is no category. Use an account of the ledger (digits), or one of "
             f"{', '.join(CATEGORIES)}."
         )
-    bot = office.settings.bots.get("statements")
-    target = None if bot is None else str(bot.post_to)
     with office.database.begin() as tx:
         lock(tx, "reconcile")
-        row = tx.execute(
-            select(transactions.c.state, transactions.c.data).where(
-                transactions.c.id == transaction_id
-            )
-        ).first()
-        if row is None:
-            raise KnownFailure(f"{transaction_id[:12]} is no bank line.")
-        if row.state not in UNSETTLED:
-            raise KnownFailure(f"{transaction_id} is {row.state}; only open lines are assigned.")
+        moved = _unsettled(tx, transaction_id)
         match = Match(
             transaction_id=transaction_id,
             category=category,
@@ -398,7 +388,81 @@ def assign_line(office: Office, transaction_id: str, category: str, reason: str)
             rule=BY_PERSON,
             reasons=(f"{office.actor.removeprefix('person:')}: {reason or 'no reason given'}",),
         )
-        keep_matches(tx, office, target, {transaction_id: load(BankTransaction, row.data)}, [match])
+        keep_matches(tx, office, _target(office), {transaction_id: moved}, [match])
+
+
+def accept_match(office: Office, transaction_id: str, reason: str) -> Match:
+    """Post what was suggested for a line, as a person says; return what was posted.
+
+    KnownFailure when the line is not there, not proven yet or posted, when
+    nothing is suggested for all of it, or an item is no longer open for that much.
+    """
+    with office.database.begin() as tx:
+        lock(tx, "reconcile")
+        moved = _unsettled(tx, transaction_id)
+        data = _newest_matches(tx).get(transaction_id, (0, ""))[1]
+        match = load(Match, data) if data else None
+        if match is None or _state(match) != "suggested" or match.is_partial:
+            raise KnownFailure(
+                f"nothing is suggested for all of {transaction_id}. "
+                "Book it with `nightclerk assign`, or wait for what it pays."
+            )
+        _must_be_open(tx, match)
+        accepted = (
+            f"{office.actor.removeprefix('person:')} accepts it: {reason or 'no reason given'}"
+        )
+        match = dataclasses.replace(
+            match,
+            decision=Decision.POST,
+            rule=match.rule if match.allocations else BY_PERSON,
+            reasons=(*match.reasons, accepted),
+        )
+        keep_matches(tx, office, _target(office), {transaction_id: moved}, [match])
+    return match
+
+
+def _must_be_open(tx: Connection, match: Match) -> None:
+    """Refuse a suggestion that is older than the books: it would settle more than is left."""
+    wanted = {
+        row["item_id"]: row["amount_minor"] + row["writeoff_minor"] for row in _applied(match, 0)
+    }
+    suggested = select(func.max(matches.c.made_at)).where(
+        matches.c.transaction_id == match.transaction_id
+    )
+    since = select(allocations.c.item_id).join(
+        matches,
+        (matches.c.transaction_id == allocations.c.transaction_id)
+        & (matches.c.revision == allocations.c.revision),
+    )
+    since = since.where(matches.c.made_at > suggested.scalar_subquery())
+    stale = set(tx.execute(since).scalars()) & wanted.keys()
+    for item in gather_books(tx).items if wanted else ():
+        amount = wanted.get(item.id, 0)
+        # What has the other sign reopens the item: there is always room for it.
+        if item.open is not None and amount * item.gross.minor > 0:
+            left = item.open.minor
+            if left * amount <= 0 or abs(amount) > abs(left):
+                stale.add(item.id)
+    if stale:
+        raise KnownFailure(
+            f"{', '.join(sorted(map(brief, stale)))} is no longer open for that much. "
+            "`nightclerk run statements` looks at the line again."
+        )
+
+
+def _unsettled(tx: Connection, transaction_id: str) -> BankTransaction:
+    query = select(transactions.c.state, transactions.c.data)
+    row = tx.execute(query.where(transactions.c.id == transaction_id)).first()
+    if row is None:
+        raise KnownFailure(f"{brief(transaction_id)} is no bank line.")
+    if row.state not in UNSETTLED:
+        raise KnownFailure(f"{transaction_id} is {row.state}; only open lines are decided.")
+    return load(BankTransaction, row.data)
+
+
+def _target(office: Office) -> str | None:
+    bot = office.settings.bots.get("statements")
+    return None if bot is None else str(bot.post_to)
 
 
 def undo_match(office: Office, transaction_id: str, reason: str) -> None:
@@ -411,7 +475,7 @@ def undo_match(office: Office, transaction_id: str, reason: str) -> None:
         of_line = select(transactions.c.state).where(transactions.c.id == transaction_id)
         state = tx.execute(of_line).scalar()
         if state is None:
-            raise KnownFailure(f"{transaction_id[:12]} is no bank line; only matches are undone.")
+            raise KnownFailure(f"{brief(transaction_id)} is no bank line; only matches are undone.")
         if state != "posted":
             raise KnownFailure(f"{transaction_id} is {state}; it has no posted match to undo.")
         rows = tx.execute(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select, update
 
@@ -25,7 +24,7 @@ def write_report(
 ) -> str:
     """Put the report of one slot into the outbox; return its key. The same slot twice is one."""
     key = f"report/{send_by}/{slot}"
-    zone = ZoneInfo(office.settings.company.timezone)
+    zone = office.zone
     digest = hashlib.sha256(key.encode()).hexdigest()[:32]
     domain = sender.rpartition("@")[2].strip("> ") or "nightclerk"
     failed = failed_work(office)

@@ -59,7 +59,7 @@ def test_the_prepared_record_is_shown_and_written(office: Office, expected: dict
     before, held = _vendors(office), _held(office).id
     out = io.StringIO()
     with office.database.begin() as tx:
-        show_one(tx, held, out)
+        show_one(tx, office, queries.Subject("document", held), out)
     assert "Prepared vendor record" in out.getvalue()
     assert expected["vendor_name"] in out.getvalue()
     book = load_workbook(office.settings.plugin("posters", "ledger").settings.path)

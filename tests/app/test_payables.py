@@ -234,7 +234,7 @@ def test_a_proposals_story_is_told(office: Office) -> None:
     out = io.StringIO()
     with office.database.begin() as tx:
         (subject,) = queries.find_subject(tx, given.id)
-        tell_story(tx, subject, out)
+        tell_story(tx, office, subject, out)
     assert "person:ben" in out.getvalue()
 
 

@@ -175,6 +175,13 @@ def test_bombs_stop_at_the_limit(tmp_path: Path) -> None:
     assert codes(kept(tmp_path, gzip.compress(bytes(50_000_000))), limits) == ["too_large"]
 
 
+def test_a_bomb_of_many_parts_is_one_finding_that_counts_them(tmp_path: Path) -> None:
+    bomb = zipped(**{f"f{n}": bytes(5_000_000) for n in range(9)})
+    (said,) = unpack(kept(tmp_path, bomb), UnpackLimits(max_bytes=100_000))
+    assert isinstance(said, Finding)
+    assert "f0" in said.where and "like 8 more" in said.message
+
+
 def test_the_limits_on_files_and_nesting_are_said_once(tmp_path: Path) -> None:
     many = zipped(**{f"f{n}": PDF for n in range(9)})
     path = kept(tmp_path, many)

@@ -3,42 +3,56 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from datetime import date
 from typing import IO
 
 from app.actions import payables as actions
-from app.office import Office
+from app.commands import office_of
 from app.payables import Proposal, proposal, proposals
+from app.store import brief
 from records.failures import KnownFailure
 
 
-def run_pay(office: Office, given: argparse.Namespace, out: IO[str]) -> int:
-    """Carry out one `pay` command."""
-    if given.part == "propose":
+def propose(given: argparse.Namespace) -> int:
+    """`nightclerk pay propose`."""
+    with office_of(given) as office:
         made = actions.propose(office, _day(given.until))
         if not made:
-            out.write("Nothing is to be paid.\n")
+            print("Nothing is to be paid.")
             return 0
         with office.database.begin() as tx:
-            show_proposal(proposal(tx, made), out)
-    elif given.part == "release":
+            show_proposal(proposal(tx, made), sys.stdout)
+    return 0
+
+
+def release(given: argparse.Namespace) -> int:
+    """`nightclerk pay release ID`."""
+    with office_of(given) as office:
         paths = actions.release(office, given.id, given.reason)
-        for path in paths:
-            out.write(f"Written: {path}. Nothing is sent; hand it to the bank.\n")
-        if not paths:
-            out.write(
-                f"{given.id} is checked; a bot proposed it, so a second person releases it.\n"
-            )
-    elif given.part == "withdraw":
+    for path in paths:
+        print(f"Written: {path}. Nothing is sent; hand it to the bank.")
+    if not paths:
+        print(f"{given.id} is checked; a bot proposed it, so a second person releases it.")
+    return 0
+
+
+def withdraw(given: argparse.Namespace) -> int:
+    """`nightclerk pay withdraw ID`."""
+    with office_of(given) as office:
         actions.withdraw(office, given.id, given.reason)
-        out.write(f"{given.id} is withdrawn; nothing is paid.\n")
-    else:
-        with office.database.begin() as tx:
-            shown = [proposal(tx, given.id)] if given.id else list(proposals(tx, "proposed"))
+    print(f"{given.id} is withdrawn; nothing is paid.")
+    return 0
+
+
+def show(given: argparse.Namespace) -> int:
+    """`nightclerk pay show [ID]`."""
+    with office_of(given) as office, office.database.begin() as tx:
+        shown = [proposal(tx, given.id)] if given.id else list(proposals(tx, "proposed"))
         for one in shown:
-            show_proposal(one, out)
-        if not shown:
-            out.write("No proposal waits. `nightclerk pay propose` makes one.\n")
+            show_proposal(one, sys.stdout)
+    if not shown:
+        print("No proposal waits. `nightclerk pay propose` makes one.")
     return 0
 
 
@@ -58,4 +72,4 @@ def show_proposal(given: Proposal, out: IO[str]) -> None:
             kept = f", discount {item.discount}" if item.discount.amount else ""
             out.write(f"      {item.amount}  {item.number or item.item_id}: {item.reason}{kept}\n")
     for problem in given.draft.problems:
-        out.write(f"  ! {problem}\n    {problem.remedy}\n")
+        out.write(f"  ! {brief(str(problem))}\n    {problem.remedy}\n")

@@ -1,0 +1,75 @@
+"""For other programs: extract, statements, profile, export."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from app.bank_profiles import load_profiles, propose
+from app.commands import must_exist, office_of
+from app.export import invoice_lines, match_lines
+from app.extraction import extraction_lines
+from app.progress import progress_bar
+from app.statements import statement_lines
+from extractors.reading import ReadOptions
+from records.documents import Document
+from records.failures import KnownFailure
+
+
+@contextmanager
+def _output(path: Path | None) -> Iterator[IO[str]]:
+    if path is None:
+        yield sys.stdout
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8") as out:
+        yield out
+
+
+def extract(given: argparse.Namespace) -> int:
+    """`nightclerk extract PATH…`."""
+    must_exist(given.paths)
+    options = ReadOptions(use_einvoice=not given.no_einvoice)
+    with _output(given.jsonl) as out, progress_bar(enabled=given.jsonl is not None) as progress:
+        for number, line in enumerate(extraction_lines(given.paths, options, given.jobs), 1):
+            out.write(json.dumps(line, ensure_ascii=False) + "\n")
+            if progress:
+                progress(number, 0, str(line["path"]))
+    return 0
+
+
+def statements(given: argparse.Namespace) -> int:
+    """`nightclerk statements PATH…`."""
+    must_exist([*given.paths, *([given.profiles] if given.profiles else [])])
+    profiles = load_profiles(given.profiles) if given.profiles else ()
+    with _output(given.jsonl) as out, progress_bar(enabled=given.jsonl is not None) as progress:
+        for number, line in enumerate(statement_lines(given.paths, profiles), 1):
+            out.write(json.dumps(line, ensure_ascii=False) + "\n")
+            if progress:
+                progress(number, 0, str(line["path"]))
+    return 0
+
+
+def profile(given: argparse.Namespace) -> int:
+    """`nightclerk profile FILE`."""
+    must_exist([given.file])
+    name = given.file.name
+    proposed = propose(Document(id=name, media_type="", path=given.file, name=name))
+    if proposed is None:
+        raise KnownFailure(f"{given.file}: no row with a date and an amount was found.")
+    print(proposed, end="")
+    return 0
+
+
+def export(given: argparse.Namespace) -> int:
+    """`nightclerk export invoices|matches`."""
+    with office_of(given) as office, office.database.begin() as tx, _output(given.jsonl) as out:
+        lines = invoice_lines(tx) if given.what == "invoices" else match_lines(tx)
+        for line in lines:
+            out.write(json.dumps(line, ensure_ascii=False) + "\n")
+    return 0

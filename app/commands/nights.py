@@ -1,0 +1,57 @@
+"""Running: check, run, serve, try."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+from app import night
+from app.checkup import check as check_configuration
+from app.commands import office_of
+from app.progress import progress_bar
+from app.service import serve as serve_office
+from app.show import tell_night
+from app.trial import run_trial
+from records.failures import KnownFailure
+
+
+def check(given: argparse.Namespace) -> int:
+    """`nightclerk check`."""
+    return check_configuration(given.config)
+
+
+def run(given: argparse.Namespace) -> int:
+    """`nightclerk run BOT…`."""
+    with office_of(given) as office:
+        known = [*night.ORDER, *(b for b in office.settings.bots if b not in night.ORDER)]
+        known = [name for name in known if name in office.settings.bots]
+        names = known if given.bots == ["all"] else given.bots
+        for name in names:
+            if name not in office.settings.bots:
+                raise KnownFailure(
+                    f"no bot {name!r} is configured. Configured: {', '.join(known)}."
+                )
+        with progress_bar() as progress, tempfile.TemporaryDirectory() as folder:
+            acting = office.rehearsal(Path(folder)) if given.dry_run else office
+            result = night.run(acting, names, progress)
+        tell_night(acting, result, sys.stdout)
+        return 1 if result.failures else 0
+
+
+def serve(given: argparse.Namespace) -> int:
+    """`nightclerk serve`."""
+    with office_of(given) as office:
+        host = given.host or office.settings.service.host
+        port = given.port if given.port is not None else office.settings.service.port
+        return serve_office(office, host=host, port=port)
+
+
+def trial(given: argparse.Namespace) -> int:
+    """`nightclerk try DIR`."""
+    if not given.folder.is_dir():
+        raise KnownFailure(f"{given.folder} is not a folder. Give the folder with your exports.")
+    out = given.out or given.folder.resolve().with_name(f"{given.folder.resolve().name}-trial")
+    with progress_bar() as progress:
+        return run_trial(given.folder, given.statements, out, sys.stdout, progress)

@@ -1,0 +1,65 @@
+"""What a person types next about something that is held: whole commands, ready to paste."""
+
+from __future__ import annotations
+
+from app.queries import BankRow, DocumentRow, MessageRow
+
+_REASON = '--reason "…"'
+
+#: Reasons that a value of the document is absent or in doubt: entering it comes first.
+_VALUES = {
+    "missing_field": "FIELD=VALUE",
+    "uncertain_field": "FIELD=VALUE",
+    "fields_disagree": "FIELD=VALUE",
+    "ambiguous_date": "issue_date=2026-01-31",
+    "ambiguous_amount": "gross_total=119.00",
+    "bad_checksum": "FIELD=VALUE",
+    "lines_do_not_sum": "FIELD=VALUE",
+    "totals_do_not_sum": "FIELD=VALUE",
+    "tax_does_not_sum": "FIELD=VALUE",
+    "due_does_not_sum": "FIELD=VALUE",
+    "kind_unclear": "document_kind=invoice",
+    "no_text": "FIELD=VALUE",
+    "no_po": "purchase_order_ref=NUMBER",
+}
+#: Reasons for which refusing is what mostly follows.
+_REFUSED = frozenset({"duplicate", "wrong_buyer", "not_postable", "hostile", "we_are_seller"})
+
+
+def for_document(row: DocumentRow) -> tuple[str, ...]:
+    """Return the commands that decide a held document, the likeliest first."""
+    if row.state != "held":
+        return ()
+    codes = [f.code for f in row.findings if f.blocks]
+    approve = f"nightclerk approve {row.short_id} {_REASON}"
+    reject = f"nightclerk reject {row.short_id} {_REASON}"
+    values = next((_VALUES[code] for code in codes if code in _VALUES), None)
+    if row.kind in {"unknown", "other"}:
+        # Nothing was read that could be approved.
+        correct = f"nightclerk correct {row.short_id} {values or 'FIELD=VALUE'} {_REASON}"
+        return (correct, reject) if values else (reject, correct)
+    if "unknown_vendor" in codes:
+        return (f"nightclerk vendor adopt {row.short_id} NUMBER {_REASON}", reject)
+    if not _REFUSED.isdisjoint(codes):
+        return (reject, approve)
+    if values:
+        return (f"nightclerk correct {row.short_id} {values} {_REASON}", approve, reject)
+    return (approve, reject)
+
+
+def for_line(row: BankRow) -> tuple[str, ...]:
+    """Return the commands that decide an open bank line; none while its account waits."""
+    name = row.transaction.bank_reference or row.id
+    if row.state == "suggested":
+        return (
+            f"nightclerk approve {name} {_REASON}",
+            f"nightclerk assign {name} CATEGORY {_REASON}",
+        )
+    if row.state == "open":
+        return (f"nightclerk assign {name} CATEGORY {_REASON}",)
+    return ()
+
+
+def for_message(row: MessageRow) -> tuple[str, ...]:
+    """Return the command that closes what is wrong with a message."""
+    return (f"nightclerk reject {row.id} {_REASON}",) if row.outcome == "held" else ()

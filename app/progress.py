@@ -1,0 +1,38 @@
+"""The progress bar on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+
+from app.flow import Progress as Listener
+
+_WIDTH = 32
+
+
+@contextmanager
+def progress_bar(*, enabled: bool = True) -> Iterator[Listener | None]:
+    """Show how far the work is, on standard error; nothing where nobody looks."""
+    console = Console(stderr=True)
+    if not (enabled and console.is_terminal):
+        yield None
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeElapsedColumn(), console=console, transient=True) as bar:
+        task = bar.add_task("starting", total=None)
+
+        def listen(done: int, total: int, what: str) -> None:
+            shown = what if len(what) <= _WIDTH else f"…{what[1 - _WIDTH :]}"
+            bar.update(task, completed=done, total=total or None, description=shown)
+
+        yield listen
