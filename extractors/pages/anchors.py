@@ -17,10 +17,12 @@ from records.vocabulary import FIELDS
 
 #: Longest label, in words.
 _LONGEST = 5
-#: How far below its label a value may stand, in heights of a row.
+#: How far below a heading a value may stand, in heights of a row.
 _REACH = 14.0
 #: How far beside its label a value may stand, as a fraction of the page's width.
 _ASIDE = 0.4
+#: How far below its label, in heights of a row.
+_UNDER = 2.5
 #: How many labels above a value are remembered.
 _ABOVE = 2
 
@@ -81,14 +83,18 @@ def _values(row: Row, kind: str) -> list[Unit]:
 def describe(sheet: Sheet, unit: Unit, kind: str) -> Iterator[Rule]:
     """Yield the ways in which a value's place can be told."""
     extent = _extent(unit, kind)
-    left = _left(sheet, unit, kind)
+    left = _left(unit, kind)
     if left is not None:
-        yield _anchored(sheet, "right", left, extent)
+        # Words far away may belong to something else in the same row.
+        rank = int(unit.x0 - left.x1 > _ASIDE * sheet.width)
+        yield replace(_anchored(sheet, "right", left, extent), rank=rank)
         if left.last - left.first > 1 and len(left.keys[-1]) >= 3:
-            yield _anchored(sheet, "right", left._replace(first=left.last - 1), extent)
+            last = left._replace(first=left.last - 1)
+            yield replace(_anchored(sheet, "right", last, extent), rank=rank)
     for rank, label in enumerate(_over(sheet, unit, kind, extent)):
         # Totals stand below a table of any length: what heads it says little of them.
         far = rank or (kind == "figure" and label.skip)
+        far = far or unit.row.top - label.row.bottom > _UNDER * unit.row.height
         yield replace(_anchored(sheet, "below", label, extent), rank=int(bool(far)))
     yield Rule(
         relation="place",
@@ -124,6 +130,10 @@ class _Label(NamedTuple):
     skip: int
 
     @property
+    def x1(self) -> float:
+        return self.row.tokens[self.last - 1].x1
+
+    @property
     def keys(self) -> tuple[str, ...]:
         return tuple(key_of(t.text) for t in self.row.tokens[self.first : self.last])
 
@@ -132,7 +142,7 @@ def _is_word(token: Token) -> bool:
     return any(map(str.isalpha, token.text)) and not any(map(str.isdigit, token.text))
 
 
-def _left(sheet: Sheet, unit: Unit, kind: str) -> _Label | None:
+def _left(unit: Unit, kind: str) -> _Label | None:
     """Return the words before a value in its row, up to the phrase's beginning."""
     row, at = unit.row, unit.first
     while at > 0 and not _is_word(row.tokens[at - 1]):
@@ -140,8 +150,6 @@ def _left(sheet: Sheet, unit: Unit, kind: str) -> _Label | None:
     if at == 0 or (kind == "text" and any(t.key for t in row.tokens[at : unit.first])):
         return None
     last = first = at
-    if unit.x0 - row.tokens[at - 1].x1 > _ASIDE * sheet.width:
-        return None
     while first > 0 and _is_word(row.tokens[first - 1]) and last - first < _LONGEST:
         first -= 1
         if not row.joined[first]:
@@ -317,6 +325,8 @@ def _at_place(sheet: Sheet, rule: Rule, kind: str) -> Unit | None:
                 unit = _taken(row, value.first + rule.extent.offset, rule.extent)
             if unit is None or not _looks_right(unit, rule.extent, kind):
                 continue
+            if kind == "text" and shape_of(unit.text) != rule.extent.shape:
+                continue
             sideways = min(
                 abs(unit.x0 / sheet.width - rule.x0), abs(unit.x1 / sheet.width - rule.x1)
             )
@@ -336,6 +346,8 @@ def _looks_right(unit: Unit, extent: Extent, kind: str) -> bool:
         return bool(shape) and any(c in shape for c in "ax")
     if shape == extent.shape:
         return True
+    if any(d.first <= unit.first < d.last for d in unit.row.dates):
+        return False
     # A counter that grew a group, or a zero that OCR took for a letter, is still a code.
     return (
         any(c in shape for c in "9x") and len(shape) <= len(extent.shape) + 2 and " " not in shape

@@ -119,8 +119,8 @@ def add_dates(
     evidence: Evidence | None,
     vats: Sequence[identifiers.Identifier],
     told: Order | None,
-) -> None:
-    """Add the dates; `told` is the order of day and month that a person taught."""
+) -> Order | None:
+    """Add the dates; return the order of day and month. `told` is what a person taught."""
     found = dated.date_candidates(draft.sheet, taken)
     order = dated.order_of(draft.sheet) or told or _order(draft, evidence, vats)
     agreed = payment_terms(draft.sheet, taken)
@@ -131,6 +131,7 @@ def add_dates(
     if due is None and issue is not None:
         _due_from_terms(draft, issue, agreed)
     _add_discount(draft, agreed, issue, order)
+    return order
 
 
 def _date(

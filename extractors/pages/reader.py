@@ -60,14 +60,14 @@ def read_sheet(
     kind = recall.kind(_kind(draft, classified, totals))
     evidence = add_currency(draft, totals)
     add_references(draft, references, kind)
-    add_dates(draft, table.rows, evidence, vats, recall.order)
+    order = add_dates(draft, table.rows, evidence, vats, recall.order)
     add_parties(draft, people)
     add_payment(draft, accounts)
     sign = _sign(kind, totals)
     add_totals(draft, totals, sign, style)
     add_lines(draft, table, totals, style, sign)
     recall.add_lines(draft, table.told)
-    recall.add(draft, style)
+    recall.add(draft, style, order)
     if kind in _POSTABLE:
         _demand_core(draft)
     elif kind is not Kind.UNKNOWN:

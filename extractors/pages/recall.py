@@ -19,6 +19,7 @@ from extractors.pages import kinds
 from extractors.pages.anchors import Unit, find, kind_of, printed_as
 from extractors.pages.dated import plausible_dates
 from extractors.pages.dates import Order
+from extractors.pages.dates import Printed as PrintedDate
 from extractors.pages.draft import Draft, plain
 from extractors.pages.figures import Figure, Style
 from extractors.pages.header_fields import SURE
@@ -79,7 +80,7 @@ class Recall:
         for lesson in self._layout.lessons:
             if lesson.is_dropped or lesson.name not in FIELDS:
                 continue
-            candidate = _candidate(sheet, lesson, self.order)
+            candidate = _candidate(sheet, lesson)
             if candidate is not None:
                 self._found[lesson.name] = candidate
 
@@ -135,9 +136,10 @@ class Recall:
 
     # -- what becomes of the draft
 
-    def add(self, draft: Draft, style: Style) -> None:
+    def add(self, draft: Draft, style: Style, order: Order | None) -> None:
         """Put what memory found into the draft, where nothing speaks against it."""
-        for name, candidate in self._found.items():
+        # The due date is judged by the issue date.
+        for name, candidate in sorted(self._found.items(), key=lambda item: item[0] == "due_date"):
             read = next((f for f in draft.fields if f.name == name and f.line is None), None)
             if not candidate.lesson.corrected and read is not None and _is_sure(read):
                 continue
@@ -145,6 +147,8 @@ class Recall:
                 self._add_amount(draft, name, candidate, read, style)
             elif candidate.unit is None:
                 self._add_constant(draft, name, candidate, read)
+            elif FIELDS[name].type == "date":
+                self._add_date(draft, name, candidate, read, order)
             else:
                 self._add_value(draft, name, candidate, read)
 
@@ -215,6 +219,28 @@ class Recall:
         new = draft.field(name, candidate.value, None, 0, 0, candidate.score, candidate.why)
         self._put(draft, read, new)
 
+    def _add_date(
+        self,
+        draft: Draft,
+        name: str,
+        candidate: Candidate,
+        read: Field | None,
+        order: Order | None,
+    ) -> None:
+        assert candidate.unit is not None
+        day = _printed_date(candidate.unit).read(order)
+        if day is None:
+            return
+        if name == "due_date" and not plausible_dates(_issued(draft), day):
+            why = f"{candidate.why} gives {day}, long before or after the invoice"
+            self.refuse(name, why, draft)
+            return
+        label = FIELDS[name].label
+        draft.findings[:] = [
+            f for f in draft.findings if (f.code, f.where) != ("ambiguous_date", label)
+        ]
+        self._add_value(draft, name, candidate._replace(value=day.isoformat()), read)
+
     def _add_value(self, draft: Draft, name: str, candidate: Candidate, read: Field | None) -> None:
         assert candidate.unit is not None
         row, first, last = candidate.unit
@@ -223,19 +249,12 @@ class Recall:
         if FIELDS[name].type == "vat_id" and proved and not vat_id_is_sound(value):
             self.refuse(name, f"{why} gives {value}, whose check digits are wrong", draft)
             return
-        if name == "due_date" and not plausible_dates(_issued(draft), date.fromisoformat(value)):
-            self.refuse(name, f"{why} gives {value}, long before or after the invoice", draft)
-            return
         sure = (
             max(candidate.score, read.confidence)
             if read and read.value == value
             else candidate.score
         )
         new = draft.field(name, value, row, first, last, sure, why)
-        label = FIELDS[name].label
-        draft.findings[:] = [
-            f for f in draft.findings if (f.code, f.where) != ("ambiguous_date", label)
-        ]
         self._put(
             draft, read, replace(new, proved=bool(read and read.proved and read.value == value))
         )
@@ -248,6 +267,10 @@ def _is_sure(field: Field) -> bool:
 def _issued(draft: Draft) -> date | None:
     read = next((f for f in draft.fields if f.name == "issue_date"), None)
     return date.fromisoformat(read.value) if read else None
+
+
+def _printed_date(unit: Unit) -> PrintedDate:
+    return next(d.printed for d in unit.row.dates if d.first == unit.first)
 
 
 def _figure(unit: Unit) -> Figure:
@@ -276,19 +299,22 @@ def _fits(draft: Draft, name: str, value: Decimal) -> bool:
 # -- candidates
 
 
-def _candidate(sheet: Sheet, lesson: Lesson, order: Order | None) -> Candidate | None:
+def _candidate(sheet: Sheet, lesson: Lesson) -> Candidate | None:
     """Let the rules of a lesson vote; None where they find nothing, or disagree."""
     votes: dict[str, float] = {}
     units: dict[str, tuple[float, Unit, str, Rule]] = {}
     for rule in lesson.rules:
         if rule.relation == "constant":
             continue
-        for unit, value in _values(sheet, lesson.name, rule, order):
+        for unit, value in _values(sheet, lesson.name, rule):
             key = key_of(value)
             weight = _weight(rule)
             votes[key] = votes.get(key, 0.0) + weight
             if key not in units or units[key][0] < weight:
                 units[key] = (weight, unit, value, rule)
+    labels = [r for r in lesson.rules if r.anchor and not r.rank]
+    if labels and not any(unit_rule.anchor for *_, unit_rule in units.values()):
+        return None  # without its label the field itself may be absent
     ranked = sorted(votes, key=lambda k: -votes[k])
     if ranked:
         if len(ranked) > 1 and votes[ranked[0]] < _LEAD * votes[ranked[1]]:
@@ -316,7 +342,7 @@ def _told(rule: Rule) -> str:
     return f"{'beside' if rule.relation == 'right' else 'below'} '{rule.label}'"
 
 
-def _values(sheet: Sheet, name: str, rule: Rule, order: Order | None) -> Iterator[tuple[Unit, str]]:
+def _values(sheet: Sheet, name: str, rule: Rule) -> Iterator[tuple[Unit, str]]:
     """Yield what a rule finds, with its value as the vocabulary writes it."""
     kind = kind_of(name)
     if rule.relation == "printed":
@@ -330,10 +356,7 @@ def _values(sheet: Sheet, name: str, rule: Rule, order: Order | None) -> Iterato
     if kind == "figure":
         yield unit, _figure(unit).digits
     elif kind == "date":
-        printed = next(d.printed for d in unit.row.dates if d.first == unit.first)
-        day = printed.read(order or Order.DAY if len(printed.readings) == 1 else order)
-        if day is not None:
-            yield unit, day.isoformat()
+        yield unit, " or ".join(map(str, _printed_date(unit).readings))
     else:
         text = unit.text.strip(" ,;:|").rstrip(".") if rule.extent.shape else unit.text
         if FIELDS[name].type == "vat_id":
