@@ -15,7 +15,7 @@ from matching.coding import Coding
 from records.banking import BankTransaction
 from records.findings import Finding
 from records.invoices import Invoice
-from records.matches import InvoiceMatch, Match
+from records.matches import InvoiceMatch, Match, Netted
 from records.postings import Posting, PostingLine, Row, Value
 from records.purchasing import Vendor
 
@@ -43,7 +43,7 @@ def invoice_posting(
         "Vendor": match.vendor_id,
         "Vendor name": invoice.seller.name,
         "Invoice number": invoice.number,
-        "Type": "credit note" if invoice.is_credit_note else "invoice",
+        "Type": _type(invoice, match),
         "Invoice date": invoice.issue_date,
         "Due date": invoice.due_date,
         "Currency": invoice.currency,
@@ -51,6 +51,9 @@ def invoice_posting(
         "Tax": _signed(sign, invoice.tax_total),
         "Gross": _signed(sign, invoice.gross_total),
         "Amount due": _signed(sign, invoice.amount_due),
+        "Set off": match.netted.net + match.netted.tax if match.netted else None,
+        "Kept back": match.retention.amount if match.retention else None,
+        "Kept back until": match.retention.until if match.retention else None,
         "Orders": ", ".join(orders) or None,
         "Status": match.status,
         "Confidence": Decimal(str(round(match.confidence, 4))),
@@ -111,23 +114,42 @@ def _cost_centre(coding: Coding, min_confidence: float) -> str | None:
     return found.value if found and found.confidence >= min_confidence else None
 
 
+def _type(invoice: Invoice, match: InvoiceMatch) -> str:
+    if match.prepayment:
+        return "prepayment"
+    return "credit note" if invoice.is_credit_note else "invoice"
+
+
 def _ledger_lines(
-    invoice: Invoice, accounts: Ledger, sure: Mapping[int, Coding], min_confidence: float
+    invoice: Invoice,
+    match: InvoiceMatch,
+    accounts: Ledger,
+    sure: Mapping[int, Coding],
+    min_confidence: float,
 ) -> tuple[PostingLine, ...]:
     """Return balanced lines; what no coding is sure of goes to the default account.
 
     That is also where charges and allowances of the whole invoice go, since
-    they belong to no line.
+    they belong to no line. A prepayment is no expense: the invoice that sets it
+    off takes it, with the tax booked then, off its account again. What is
+    payable (BT-115) and what is kept back stand on accounts of their own.
     """
     gross, tax = invoice.gross_total, invoice.tax_total
     if gross is None:
         return ()
     sign = invoice.sign
     text = f"{invoice.seller.name or ''} {invoice.number or ''}".strip()
-    net = gross - (tax or Decimal(0))
+    netted = match.netted or Netted(net=Decimal(0), tax=Decimal(0))
+    rounding = invoice.rounding_amount or Decimal(0)
+    expense = gross - tax + rounding + (netted.net if netted.lines else Decimal(0))
+    owed = gross + rounding - (Decimal(0) if netted.lines else netted.net + netted.tax)
+    kept = match.retention.amount if match.retention else Decimal(0)
+    default = accounts.prepayments if match.prepayment else accounts.expenses
     coded: dict[tuple[str, str | None, str | None], Decimal] = {}
     for line in invoice.lines if _lines_are_net(invoice, net) else ():
         coding = sure.get(line.number)
+        if match.prepayment or line.number in netted.lines:
+            continue
         if coding and coding.account and coding.tax_code and line.net_amount:
             key = (
                 coding.account.value,
@@ -147,10 +169,15 @@ def _ledger_lines(
     ]
     rest = net - sum(coded.values(), Decimal(0))
     if rest or not lines:
-        lines.append(PostingLine(account=accounts.expenses, amount=sign * rest, text=text))
-    if tax:
-        lines.append(PostingLine(account=accounts.input_tax, amount=sign * tax, text=text))
-    lines.append(PostingLine(account=accounts.payables, amount=-sign * gross, text=text))
+        lines.append(PostingLine(account=default, amount=sign * rest, text=text))
+    for account, amount in (
+        (accounts.input_tax, tax - netted.tax),
+        (accounts.prepayments, -netted.net),
+        (accounts.retentions, -kept),
+        (accounts.payables, kept - owed),
+    ):
+        if amount:
+            lines.append(PostingLine(account=account, amount=sign * amount, text=text))
     return tuple(lines)
 
 

@@ -14,7 +14,7 @@ from app.actions.reconciliation import gather_books
 from app.codec import load
 from app.masterdata import KINDS, every
 from app.tables import allocations, documents, invoices, payment_proposals, records
-from matching.payment_proposals import PaymentProposal
+from matching.payment_proposals import KEPT_BACK, PaymentProposal
 from records.banking import OpenItem, PaymentRun, PaymentRunItem
 from records.failures import KnownFailure
 from records.findings import Finding
@@ -97,7 +97,8 @@ def still_owed(tx: Connection) -> list[OpenItem]:
 
 def own_items(tx: Connection) -> frozenset[str]:
     """Return the ids of all invoices that came in here; as open items they bear the same."""
-    return frozenset(tx.execute(select(invoices.c.document_id)).scalars())
+    ids = list(tx.execute(select(invoices.c.document_id)).scalars())
+    return frozenset([*ids, *(f"{one}{KEPT_BACK}" for one in ids)])
 
 
 def held_numbers(tx: Connection) -> list[tuple[str, str]]:

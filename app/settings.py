@@ -113,6 +113,8 @@ class Ledger(_Model):
     payables: str = Field("1600", description="Payables control account.")
     expenses: str = Field("4900", description="Expense account when nothing better is known.")
     input_tax: str = Field("1570", description="Input tax.")
+    prepayments: str = Field("1510", description="Money paid in advance, until it is set off.")
+    retentions: str = Field("1625", description="Owed, but kept back until an agreed day.")
 
 
 class Paying(_Model):

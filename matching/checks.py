@@ -196,11 +196,9 @@ def _totals(invoice: Invoice, where: str, policy: Policy) -> Iterable[Finding]:
 
 
 def _amount_due(invoice: Invoice, where: str, policy: Policy) -> Iterable[Finding]:
-    if invoice.gross_total is None or invoice.amount_due is None:
+    wanted = invoice.payable
+    if wanted is None or invoice.amount_due is None:
         return
-    wanted = (
-        invoice.gross_total - (invoice.prepaid_total or _ZERO) + (invoice.rounding_amount or _ZERO)
-    )
     if abs(wanted - invoice.amount_due) > policy.rounding:
         yield finding(
             "amount_due_mismatch", where=where, expected=wanted, actual=invoice.amount_due

@@ -133,6 +133,8 @@ class EarlierInvoice:
     order_ids: tuple[str, ...] = ()
     lines: str = ""
     prepaid: Decimal = Decimal(0)
+    prepaid_tax: Decimal = Decimal(0)
+    deducted: Decimal = Decimal(0)
     held: bool = False
 
 
@@ -168,7 +170,7 @@ class InvoiceHistory:
         alike = (group_id, earlier.gross, earlier.issue_date)
         self._alike.setdefault(alike, []).append(earlier)
         self._by_day.setdefault((group_id, earlier.issue_date), []).append(earlier)
-        if earlier.prepaid:
+        if earlier.prepaid or earlier.deducted:
             for order_id in earlier.order_ids:
                 self._by_order.setdefault(order_id, []).append(earlier)
 
@@ -193,9 +195,9 @@ class InvoiceHistory:
                 return known
         return None
 
-    def prepayments(self, order_id: str) -> list[EarlierInvoice]:
-        """Return the prepayment invoices of an order."""
-        return self._by_order.get(order_id, [])
+    def advances(self, orders: Iterable[str]) -> list[EarlierInvoice]:
+        """Return the invoices that asked for money in advance for these orders, or set it off."""
+        return list({e.id: e for o in orders for e in self._by_order.get(o, ())}.values())
 
     def around(self, group_id: str, day: date, days: int) -> list[EarlierInvoice]:
         """Return the vendor's invoices dated within so many days of `day`."""

@@ -21,6 +21,8 @@ from records.invoices import Party
 from records.money import Money, digits_of, round_half_up
 
 _ZERO = Decimal(0)
+#: What stands behind an item's id in the id of the part kept back of it.
+KEPT_BACK = "/retention"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,14 +166,20 @@ def without_copies(
     be among the items and come first, since paying a paid invoice again is the
     dearest mistake.
     """
+    given = list(items)
+    # What was kept back of an invoice is part of the amount that a copy shows as one.
+    whole: dict[str, Decimal] = defaultdict(Decimal)
+    for item in given:
+        whole[item.id.removesuffix(KEPT_BACK)] += item.gross.amount
     first: dict[tuple[str, str, Decimal], str] = {}
     kept: list[OpenItem] = []
     copies: list[Copy] = []
-    for item in items:
-        keys = [(*name, item.gross.amount) for name in _names(item, vendors)]
-        earlier = next((first[key] for key in keys if key in first), None)
-        if earlier is None:
-            first.update((key, item.id) for key in keys)
+    for item in given:
+        base = item.id.removesuffix(KEPT_BACK)
+        keys = [(*name, whole[base]) for name in _names(item, vendors)]
+        earlier = next((first[key] for key in keys if key in first), base)
+        if earlier == base:
+            first.update((key, base) for key in keys)
             kept.append(item)
         else:
             copies.append(Copy(item=item, of=earlier))
@@ -186,21 +194,22 @@ def _names(item: OpenItem, vendors: VendorDirectory) -> list[tuple[str, str]]:
 
 
 def retained(item: OpenItem, amount: Decimal, until: date) -> tuple[OpenItem, OpenItem]:
-    """Split an item into what is due as agreed and what is kept back until a later day.
+    """Split an item nobody paid yet into what is due as agreed and what is kept back.
 
     Retention is a residual of the same invoice with its own due date, not a
     short payment. `amount` is positive. The retained part earns no discount.
-    Raises ValueError when more would be retained than is open.
+    Raises ValueError when more would be retained than is owed.
     """
-    sign = 1 if _open(item) > 0 else -1
-    if amount <= 0 or amount > abs(_open(item)):
-        raise ValueError(f"cannot retain {amount} of {abs(_open(item))}")
-    currency = item.gross.currency
-    now = dataclasses.replace(item, open=Money(_open(item) - sign * amount, currency))
+    owed, currency = item.gross.amount, item.gross.currency
+    sign = 1 if owed > 0 else -1
+    if amount <= 0 or amount > abs(owed):
+        raise ValueError(f"cannot retain {amount} of {abs(owed)}")
+    now = dataclasses.replace(item, gross=Money(owed - sign * amount, currency), open=None)
     later = dataclasses.replace(
         item,
-        id=f"{item.id}/retention",
-        open=Money(sign * amount, currency),
+        id=f"{item.id}{KEPT_BACK}",
+        gross=Money(sign * amount, currency),
+        open=None,
         due_date=until,
         skonto_percent=None,
         skonto_until=None,

@@ -459,6 +459,17 @@ CATALOGUE: dict[str, Code] = {
     "prepayment_unknown": Code(
         "The invoice deducts a prepayment that is not on file", _W, "Look for the prepayment."
     ),
+    "prepayment_differs": Code(
+        "The invoice deducts another amount than was paid in advance",
+        _B,
+        "Compare it with the prepayments; ask the vendor for a right final invoice.",
+    ),
+    "prepayment_held": Code(
+        "The prepayment that the invoice deducts is held itself", _B, "Decide the prepayment first."
+    ),
+    "retention_kept": Code(
+        "Part of the invoice is kept back as agreed in the order", _N, "It is owed on its own day."
+    ),
     "credit_exceeds_invoice": Code(
         "The credit note is higher than the invoice it corrects", _B, "Compare both documents."
     ),

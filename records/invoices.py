@@ -15,7 +15,6 @@ from records.vocabulary import FIELDS
 CREDIT_NOTE_CODES = frozenset(
     {"81", "83", "261", "262", "296", "308", "381", "396", "420", "458", "532"}
 )
-SELF_BILLED_CODES = frozenset({"389", "261"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +115,13 @@ class Invoice:
     def sign(self) -> int:
         """Return -1 for a credit note, 1 otherwise; applies to every amount."""
         return -1 if self.is_credit_note else 1
+
+    @property
+    def payable(self) -> Decimal | None:
+        """Return what the totals leave to be paid (BT-112 less BT-113 plus BT-114), None unknown."""
+        if self.gross_total is None:
+            return None
+        return self.gross_total - (self.prepaid_total or 0) + (self.rounding_amount or 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
@@ -97,11 +98,33 @@ class OrderAllocation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Netted:
+    """What an invoice sets off of prepayments, positive, as it was booked with them.
+
+    `lines` are the invoice lines that deduct it, whose totals are lower by it
+    already; () where only the amount due is (BT-113).
+    """
+
+    net: Decimal
+    tax: Decimal
+    lines: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retention:
+    """What is kept back of an invoice as agreed: gross, positive, owed on `until`."""
+
+    amount: Decimal
+    until: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InvoiceMatch:
     """The result of matching one invoice against vendors, orders and receipts.
 
     `status`: matched, exception, non_po. An exception has at least one
     blocking Finding; `exceptions` are the codes in the corpus's words.
+    `prepayment` says that it asks for money before anything is delivered.
     """
 
     invoice_id: str
@@ -113,6 +136,9 @@ class InvoiceMatch:
     duplicate_of: str | None = None
     reasons: tuple[str, ...] = ()
     rejected: tuple[Rejected, ...] = ()
+    prepayment: bool = False
+    netted: Netted | None = None
+    retention: Retention | None = None
 
     @property
     def exceptions(self) -> tuple[str, ...]:

@@ -14,6 +14,8 @@ class OrderLine:
 
     `quantity` in `unit`; `unit_price` net per unit in `currency`, in force
     from `valid_from` on. A line that changed appears once per revision.
+    `retention_percent` of what is billed is kept back until `retention_days`
+    after the invoice's date, where that was agreed.
     """
 
     order_id: str
@@ -29,6 +31,8 @@ class OrderLine:
     unit_price: Decimal
     currency: str
     vat_rate: Decimal | None = None
+    retention_percent: Decimal | None = None
+    retention_days: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

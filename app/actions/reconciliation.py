@@ -34,6 +34,7 @@ from app.tables import (
     transactions,
 )
 from matching.habits import BY_HABIT, BY_PERSON
+from matching.payment_proposals import retained
 from matching.payments import Books, IdentifiedTransaction, reconcile
 from records.banking import (
     BankTransaction,
@@ -48,7 +49,7 @@ from records.banking import (
 from records.failures import KnownFailure, Unavailable
 from records.findings import finding
 from records.invoices import Invoice
-from records.matches import Decision, Match
+from records.matches import Decision, Match, Retention
 from records.money import Money
 from records.purchasing import Contract, Customer, Vendor
 
@@ -221,10 +222,14 @@ def _own_payables(tx: Connection) -> Iterable[OpenItem]:
         invoice = unplain(Invoice, row.data)
         if (row.vendor_id, invoice.number) in listed:
             continue
-        due = invoice.amount_due if invoice.amount_due is not None else invoice.gross_total
+        kept = (row.match or {}).get("retention")
+        retention = unplain(Retention, kept) if kept else None
+        due = invoice.amount_due if invoice.amount_due is not None else invoice.payable
+        if retention is not None:
+            due = invoice.payable  # whether or not the vendor took off what is kept back
         if due is None or invoice.currency is None:
             continue
-        yield OpenItem(
+        item = OpenItem(
             id=row.document_id,
             kind="ap_credit_note" if invoice.is_credit_note else "ap_invoice",
             party_id=row.vendor_id,
@@ -246,6 +251,10 @@ def _stamp(tx: Connection) -> tuple[int, int]:
         tx.execute(select(func.count()).select_from(allocations)).scalar_one(),
         tx.execute(select(func.count()).select_from(forbidden)).scalar_one(),
     )
+        if retention is None or retention.amount >= due:
+            yield item
+        else:
+            yield from retained(item, retention.amount, retention.until)
 
 
 def keep_matches(

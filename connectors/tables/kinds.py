@@ -126,6 +126,8 @@ def _order_line(cells: Cells) -> Iterator[object]:
         unit_price=cells.needed_number("unit_price"),
         currency=cells.currency("currency"),
         vat_rate=cells.number("vat_rate"),
+        retention_percent=cells.number("retention_pct"),
+        retention_days=cells.whole("retention_days") or 0,
     )
 
 
@@ -404,7 +406,8 @@ TABLES: dict[str, Table] = {
     ),
     "purchase_orders": _table(
         "po_id po_line vendor_id qty unit_price currency",
-        "revision valid_from order_date sku description uom vat_rate",
+        "revision valid_from order_date sku description uom vat_rate"
+        " retention_pct retention_days",
         _order_line,
     ),
     "goods_receipts": _table("gr_id date po_id po_line qty", "uom", _receipt_line),

@@ -16,6 +16,7 @@ from matching.units import Conversions
 from matching.vendors import VendorDirectory
 from records.invoices import Invoice
 from records.matches import InvoiceMatch, OrderAllocation
+from records.money import round_half_up
 from records.purchasing import Contract, OrderLine, ReceiptLine, UnitConversion, Vendor
 
 _ZERO = Decimal(0)
@@ -259,7 +260,11 @@ def as_earlier(
     invoice_id: str, invoice: Invoice, match: InvoiceMatch, *, message_key: str | None = None
 ) -> EarlierInvoice:
     """Return what to remember of an invoice once it is matched."""
-    prepaid = signed_gross(invoice) if invoice.type_code == PREPAYMENT else _ZERO
+    prepaid = signed_gross(invoice) if match.prepayment else _ZERO
+    netted = match.netted
+    deducted = netted.net + netted.tax if netted else _ZERO
+    if netted and netted.lines and invoice.net_total:
+        deducted = round_half_up(netted.net * (invoice.gross_total or _ZERO) / invoice.net_total)
     return EarlierInvoice(
         id=invoice_id,
         vendor_id=match.vendor_id or "",
@@ -272,6 +277,8 @@ def as_earlier(
         or tuple(invoice.order_refs),
         lines=lines_mark(invoice),
         prepaid=prepaid,
+        prepaid_tax=(invoice.tax_total or _ZERO) if match.prepayment else _ZERO,
+        deducted=deducted,
         held=match.status == "exception",
     )
 

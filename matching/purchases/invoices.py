@@ -11,7 +11,7 @@ from matching.checks import check_invoice
 from matching.duplicates import EarlierInvoice, Repetition, lines_mark
 from matching.policy import Policy, Tolerances
 from matching.purchases.assignment import Assignment, assign
-from matching.purchases.books import PREPAYMENT, PurchaseBooks
+from matching.purchases.books import PurchaseBooks
 from matching.purchases.comparison import (
     allocate,
     check_leftover,
@@ -24,13 +24,13 @@ from matching.purchases.papers import (
     CORRECTION,
     Explanation,
     by_total,
-    check_prepayments,
     contract_of,
     correction,
     credit_note,
-    prepayment,
 )
+from matching.purchases.prepayments import is_prepayment, net_prepayments, prepayment
 from matching.purchases.references import References, named_orders
+from matching.purchases.retention import agreed_retention, without_retained
 from matching.vendors import Identification, VendorGroup, check_vendor
 from records.findings import Finding, Severity, finding
 from records.invoices import Invoice
@@ -74,6 +74,7 @@ def match_invoice(
     if seen.duplicate_of or seen.second_view_of:
         return _repeated(invoice_id, found, seen, (*vendor, *checks))
     explained = _explain(invoice, found.group, books, policy.tolerances_for(found.vendor))
+    checks = without_retained(checks, invoice, explained.retention)
     split = _split(invoice_id, invoice, found.group.id, explained.allocations, books, policy)
     findings = (*vendor, *seen.findings, *checks, *explained.findings, *split)
     status = "matched" if explained.allocations else "non_po"
@@ -88,6 +89,9 @@ def match_invoice(
         confidence=min(explained.confidence, _sure_of_vendor(found)),
         reasons=(f"vendor {found.vendor.id} by {' and '.join(found.by)}", *explained.reasons),
         rejected=explained.rejected,
+        prepayment=explained.prepayment,
+        netted=explained.netted,
+        retention=explained.retention,
     )
 
 
@@ -176,11 +180,11 @@ def _explain(
         for order_id in references.foreign
         if not references.orders
     ]
-    if invoice.type_code == PREPAYMENT:
+    if is_prepayment(invoice):
         return prepayment(invoice, group, references, tuple(foreign))
     goods = [goods_of(line) for line in invoice.lines]
     if not goods and references.exact:
-        return by_total(invoice, references, books)
+        return _with_terms(by_total(invoice, references, books), invoice, books)
     assignment = assign(goods, references, group.id, invoice, books, tolerances.price_percent)
     if assignment.pairs and _accidental(invoice, assignment, references):
         assignment = Assignment(pairs={}, leftover=tuple(goods), rejected=assignment.rejected)
@@ -193,15 +197,25 @@ def _explain(
         *check_prices(invoice, assignment.pairs.values(), tolerances),
         *check_quantities(invoice, allocations, books, tolerances),
         *check_leftover(invoice, assignment.leftover, tolerances, f"order {orders}"),
-        *check_prepayments(invoice, allocations, books),
     ]
-    return Explanation(
+    explained = Explanation(
         allocations=allocations,
         findings=tuple(findings),
         confidence=sure_of(assignment, bool(references.exact)),
         reasons=_reasons(assignment, references, orders),
         rejected=assignment.rejected,
     )
+    return _with_terms(explained, invoice, books)
+
+
+def _with_terms(explained: Explanation, invoice: Invoice, books: PurchaseBooks) -> Explanation:
+    """Add what the orders billed agree beyond prices: money in advance, money kept back."""
+    if not explained.allocations:
+        return explained
+    netted, advances = net_prepayments(invoice, explained.allocations, books)
+    retention, kept = agreed_retention(invoice, explained.allocations, books)
+    findings = (*explained.findings, *advances, *kept)
+    return dataclasses.replace(explained, findings=findings, netted=netted, retention=retention)
 
 
 def _reasons(assignment: Assignment, references: References, orders: str) -> tuple[str, ...]:

@@ -1,12 +1,11 @@
 """Papers that are matched in another way than line by line.
 
-Credit notes, corrections, prepayments, recurring invoices under a contract,
-invoices that show nothing but a total.
+Credit notes, corrections, recurring invoices under a contract, invoices that
+show nothing but a total. Prepayments have a module of their own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -16,7 +15,7 @@ from matching.purchases.references import References
 from matching.vendors import VendorGroup
 from records.findings import Finding, finding
 from records.invoices import Invoice
-from records.matches import OrderAllocation, Rejected
+from records.matches import Netted, OrderAllocation, Rejected, Retention
 from records.purchasing import Contract
 
 _ZERO = Decimal(0)
@@ -26,13 +25,19 @@ CORRECTION = "384"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """What the invoice bills, before vendor and invoice checks are added."""
+    """What the invoice bills, before vendor and invoice checks are added.
+
+    The last three are as `InvoiceMatch` says.
+    """
 
     allocations: tuple[OrderAllocation, ...] = ()
     findings: tuple[Finding, ...] = ()
     confidence: float = 0.995
     reasons: tuple[str, ...] = ()
     rejected: tuple[Rejected, ...] = ()
+    prepayment: bool = False
+    netted: Netted | None = None
+    retention: Retention | None = None
 
 
 def contract_of(
@@ -101,44 +106,6 @@ def correction(invoice: Invoice, group: VendorGroup, books: PurchaseBooks) -> Ex
         actual=f"replaces {ref or 'an invoice it does not name'}",
     )
     return Explanation(findings=(held,), reasons=("replaces an earlier invoice",))
-
-
-def prepayment(
-    invoice: Invoice, group: VendorGroup, references: References, foreign: tuple[Finding, ...]
-) -> Explanation:
-    """Accept a prepayment for a named order; it bills no quantity, so it consumes none."""
-    if references.exact or not group.order_required:
-        orders = ", ".join(references.exact) or "no order"
-        return Explanation(findings=foreign, reasons=(f"prepayment for {orders}",))
-    missing = finding(
-        "no_po",
-        where=f"invoice {invoice.number}",
-        expected="the order paid in advance",
-        actual=", ".join(references.printed) or "no order named",
-    )
-    return Explanation(findings=(*foreign, missing), reasons=("no order fits",))
-
-
-def check_prepayments(
-    invoice: Invoice, allocations: Iterable[OrderAllocation], books: PurchaseBooks
-) -> list[Finding]:
-    """Find prepayments of the orders billed that the invoice forgets to deduct, or invents."""
-    where = f"invoice {invoice.number}"
-    orders = tuple(dict.fromkeys(a.order_id for a in allocations))
-    asked = {e.id: e for order_id in orders for e in books.history.prepayments(order_id)}
-    negative = any((line.net_amount or _ZERO) < 0 for line in invoice.lines)
-    if asked and not invoice.prepaid_total and not negative:
-        return [
-            finding(
-                "prepayment_open",
-                where=where,
-                expected=", ".join(f"{e.prepaid} of {e.number}" for e in asked.values()),
-                actual="nothing deducted",
-            )
-        ]
-    if invoice.prepaid_total and not asked:
-        return [finding("prepayment_unknown", where=where, actual=invoice.prepaid_total)]
-    return []
 
 
 def by_total(invoice: Invoice, references: References, books: PurchaseBooks) -> Explanation:

@@ -163,6 +163,8 @@ def _order_line(given: dict[str, Any]) -> OrderLine:
         unit_price=_number(given["price"]),
         currency=given.get("currency", "EUR"),
         vat_rate=_maybe(given, "vat_rate"),
+        retention_percent=_maybe(given, "retention"),
+        retention_days=given.get("retention_days", 0),
     )
 
 

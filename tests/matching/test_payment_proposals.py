@@ -82,7 +82,7 @@ def test_two_ten_net_thirty_earns_37_per_cent() -> None:
     assert round(discount_rate(Decimal(2), 20), 1) == Decimal("37.2")
 
 
-def test_no_more_is_retained_than_is_open() -> None:
+def test_no_more_is_retained_than_is_owed() -> None:
     with pytest.raises(ValueError, match="cannot retain"):
         retained(payable(id="R-1", amount=100), Decimal("100.01"), NEXT)
 

@@ -31,6 +31,14 @@ def test_case(case: dict[str, Any]) -> None:
             [a.invoice_line, a.order_id, a.order_line, float(a.quantity)] for a in match.allocations
         ]
         assert placed == expected["lines"]
+    if "netted" in expected:
+        netted = match.netted
+        told = [str(netted.net), str(netted.tax), *netted.lines] if netted else None
+        assert told == expected["netted"]
+    if "retention" in expected:
+        kept = match.retention
+        told = [str(kept.amount), kept.until] if kept else None
+        assert told == expected["retention"]
     if "decision" in expected:
         assert isinstance(outcome.verdict, VERDICTS[expected["decision"]]), outcome.verdict
     for code, texts in expected.get("shows", {}).items():
