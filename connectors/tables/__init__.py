@@ -38,7 +38,7 @@ from records.purchasing import (
     Vendor,
 )
 
-__all__ = ["Style", "Tables", "checked", "load_tables", "read_table", "summary"]
+__all__ = ["Style", "Tables", "checked", "load_tables", "read_table", "summary", "table_file"]
 
 R = TypeVar("R")
 
@@ -73,33 +73,41 @@ class Tables:
 
 
 def load_tables(
-    folder: Path, style: Style | None = None, *, kinds: Collection[str] = tuple(TABLES)
+    folder: Path,
+    style: Style | None = None,
+    *,
+    kinds: Collection[str] = tuple(TABLES),
+    without: Collection[type] = (),
 ) -> Tables:
     """Read every table of a folder: one file per kind, `<kind>.csv` or `<kind>.xlsx`.
 
     `kinds` names those to read; a kind's second table (the lines of invoices)
-    is only read when it is named as well. Absent files are empty tables; other files are left alone. Bad data is a
+    is only read when it is named as well. A supplier invoice is both a received
+    invoice and an open item: records `without` use to the caller are not kept.
+    Absent files are empty tables; other files are left alone. Bad data is a
     Finding, never raised. Source of the columns: `connectors.tables.kinds`.
     """
     style = style or Style()
-    everything: list[object] = []
+    found: dict[type, list[object]] = {}
     for kind in TABLES:
         if kind not in kinds or kind in DETAILS.values():
             continue
-        if (path := _file(folder, kind)) is None:
+        if (path := table_file(folder, kind)) is None:
             continue
-        detail = _file(folder, DETAILS[kind]) if DETAILS.get(kind) in kinds else None
-        everything += read_table(
+        detail = table_file(folder, DETAILS[kind]) if DETAILS.get(kind) in kinds else None
+        for record in read_table(
             kind,
             _grid(path),
             name=path.name,
             style=style,
             details=None if detail is None else _grid(detail),
             details_name="" if detail is None else detail.name,
-        )
+        ):
+            if type(record) not in without:
+                found.setdefault(type(record), []).append(record)
 
     def every(record: type[R]) -> tuple[R, ...]:
-        return tuple(item for item in everything if isinstance(item, record))
+        return tuple(item for item in found.pop(record, ()) if isinstance(item, record))
 
     return Tables(
         own_accounts=every(OwnAccount),
@@ -121,7 +129,8 @@ def load_tables(
     )
 
 
-def _file(folder: Path, kind: str) -> Path | None:
+def table_file(folder: Path, kind: str) -> Path | None:
+    """Return the file that holds a kind's table, or None."""
     return next((p for s in (".csv", ".xlsx") if (p := folder / f"{kind}{s}").is_file()), None)
 
 
