@@ -8,7 +8,7 @@ the same field on the vendor's next document of this layout.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal, InvalidOperation
@@ -62,6 +62,8 @@ _MARKS = ("seller_vat_id", "seller_tax_id", "iban", "seller_name")
 _MARK_LENGTH = 6
 _MOST_WORDS = 80
 _MOST_PLACES = 4
+#: How far above the first line its heading may stand, in heights of a row.
+_HEAD_REACH = 8
 
 
 def learn(
@@ -352,26 +354,43 @@ def _heads(sheet: Sheet, lines: Sequence[Field]) -> Iterator[HeadWord]:
     rows = _line_rows(sheet, lines)
     if not rows:
         return
-    top = min((row for row, _ in rows), key=lambda r: r.index)
-    spans: dict[str, list[tuple[float, float]]] = {}
+    columns: dict[str, list[Unit]] = {}
     for _, cells in rows:
         for role, unit in cells:
-            spans.setdefault(role, []).append((unit.x0, unit.x1))
-    columns = {
-        role: (median(x0 for x0, _ in found), median(x1 for _, x1 in found))
-        for role, found in spans.items()
-    }
-    for role, (x0, x1) in columns.items():
-        head = _over(sheet, top, x0, x1)
-        if head is not None:
-            row, at = head
-            token = row.tokens[at]
-            yield HeadWord(
-                role=role,
-                key=key_of(token.text),
-                x0=token.x0 / sheet.width,
-                x1=token.x1 / sheet.width,
-            )
+            columns.setdefault(role, []).append(unit)
+    texts = columns.pop("description", [])
+    top = min((row for row, _ in rows), key=lambda r: r.index)
+    best = max((list(_over(row, columns)) for row in _rows_over(sheet, top)), key=len, default=[])
+    yield from (HeadWord(role=role, key=row.tokens[at].key) for role, row, at in best)
+    if len(best) >= 2 and texts:
+        row, used = best[0][1], {at for _, _, at in best}
+        left = median(unit.x0 for unit in texts)
+        free = [at for at, t in enumerate(row.tokens) if at not in used and t.key]
+        near = min(free, key=lambda at: abs(row.tokens[at].x0 - left), default=None)
+        if near is not None and abs(row.tokens[near].x0 - left) < 4 * SHIFT * sheet.width:
+            yield HeadWord(role="description", key=row.tokens[near].key)
+
+
+def _rows_over(sheet: Sheet, top: Row) -> Iterator[Row]:
+    """Yield the rows above the first line that may head its columns, the nearest first."""
+    for row in reversed(sheet.rows[: top.index]):
+        if row.page != top.page or top.top - row.bottom > _HEAD_REACH * top.height:
+            return
+        if row.bottom <= top.top + 1 and not any(f.is_money for f in row.figures):
+            yield row
+
+
+def _over(row: Row, columns: Mapping[str, Sequence[Unit]]) -> Iterator[tuple[str, Row, int]]:
+    """Yield, for each column, the word of a row that stands over it."""
+    used: set[int] = set()
+    for role, units in columns.items():
+        x0, x1 = median(u.x0 for u in units), median(u.x1 for u in units)
+        for at, token in enumerate(row.tokens):
+            over = min(token.x1, x1) - max(token.x0, x0) > 0
+            if over and at not in used and token.key and not token.key.isdigit():
+                used.add(at)
+                yield role, row, at
+                break
 
 
 def _line_rows(sheet: Sheet, lines: Sequence[Field]) -> list[tuple[Row, list[tuple[str, Unit]]]]:
@@ -409,16 +428,3 @@ def _described(row: Row, values: dict[str, str]) -> Iterator[tuple[str, Unit]]:
         if words and key_of(token.text) == key_of(words[0]):
             yield "description", Unit(row, at, row.phrase_end(at))
             return
-
-
-def _over(sheet: Sheet, top: Row, x0: float, x1: float) -> tuple[Row, int] | None:
-    """Return the word that heads a column: the nearest one above the lines that stands over it."""
-    for row in reversed(sheet.rows[: top.index]):
-        if row.page != top.page or top.top - row.bottom > 8 * top.height:
-            return None
-        if row.bottom > top.top + 1 or any(f.is_money for f in row.figures):
-            continue
-        for at, token in enumerate(row.tokens):
-            if token.key and min(token.x1, x1) - max(token.x0, x0) > 0:
-                return row, at
-    return None

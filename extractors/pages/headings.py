@@ -8,7 +8,8 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from extractors.pages.layout import Row, Sheet
-from extractors.pages.lexicon import Lexicon, Sense, lexicon
+from extractors.pages.lexicon import Lexicon, Sense, lexicon, lookalike
+from extractors.pages.memory import HeadWord
 
 AMOUNTS = frozenset({"net_amount", "gross_amount"})
 
@@ -30,9 +31,12 @@ class Heading(NamedTuple):
     columns: tuple[Column, ...]
 
 
-def headings(sheet: Sheet) -> Iterator[Heading]:
-    """Yield the headings of line tables, in order."""
-    words = lexicon("columns", ocr=sheet.by == "ocr")
+def headings(sheet: Sheet, told: Sequence[HeadWord] = ()) -> Iterator[Heading]:
+    """Yield the headings of line tables, in order; `told` are words this vendor has for columns."""
+    ocr = sheet.by == "ocr"
+    words = lexicon("columns", ocr=ocr)
+    if told:
+        words = words.taught({lookalike(h.key) if ocr else h.key: h.role for h in told})
     at, count = 0, len(sheet.rows)
     cells: dict[int, list[_Head]] = {}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 from importlib import resources
 from itertools import product
@@ -72,6 +72,11 @@ class Lexicon:
     def senses(self, key: str) -> tuple[Sense, ...]:
         """Return what exactly this folded wording means."""
         return self._senses.get(key, ())
+
+    def taught(self, concepts: Mapping[str, str]) -> Lexicon:
+        """Return the lexicon with folded wordings that mean these concepts and nothing else."""
+        own = {key: (Sense(concept, 1.0, ""),) for key, concept in concepts.items()}
+        return Lexicon({**self._senses, **own})
 
     def begins(self, key: str) -> bool:
         """Say whether some wording begins with this folded text and goes on."""

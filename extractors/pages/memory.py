@@ -70,12 +70,10 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeadWord:
-    """A word over a column of the line table, and what the column holds."""
+    """A folded word over a column of the line table, and what the column holds."""
 
     role: str
     key: str
-    x0: float
-    x1: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

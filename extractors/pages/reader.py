@@ -152,7 +152,7 @@ def _amounts(draft: Draft, recall: Recall) -> tuple[Style, Table, Totals]:
 
 
 def _table(draft: Draft, style: Style, recall: Recall) -> Table:
-    return read_table(draft.sheet, style, recall.headings, recall.total_rows)
+    return read_table(draft.sheet, style, recall.heads, recall.total_rows)
 
 
 def _chosen(draft: Draft, table: Table, style: Style, recall: Recall) -> Totals:

@@ -23,11 +23,9 @@ from extractors.pages.dates import Printed as PrintedDate
 from extractors.pages.draft import Draft, plain
 from extractors.pages.figures import Figure, Style
 from extractors.pages.header_fields import SURE
-from extractors.pages.headings import Column, Heading
 from extractors.pages.identifiers import vat_id_is_sound
-from extractors.pages.layout import Row, Sheet
+from extractors.pages.layout import Sheet
 from extractors.pages.memory import (
-    SHIFT,
     HeadWord,
     Layout,
     Lesson,
@@ -47,8 +45,6 @@ _VOTES = {"right": 1.0, "below": 0.9, "printed": 0.9, "place": 0.3}
 _FARTHER = 0.3
 #: What the best value's votes must exceed the next one's by.
 _LEAD = 1.2
-#: Share of a heading's words that must be found again.
-_HEADED = 0.6
 _CENT = Decimal("0.01")
 _KINDS = {code: kind for kind, code in kinds.TYPE_CODES.items()}
 
@@ -72,11 +68,11 @@ class Recall:
         self._layout = best_layout(sheet, layouts)
         self._found: dict[str, Candidate] = {}
         self.outcome: list[Recalled] = []
-        self.headings: tuple[Heading, ...] = ()
+        self.heads: tuple[HeadWord, ...] = ()
         if self._layout is None:
             return
         lines = self._layout.lesson("lines")
-        self.headings = tuple(_headings(sheet, lines)) if lines else ()
+        self.heads = lines.heads if lines else ()
         for lesson in self._layout.lessons:
             if lesson.is_dropped or lesson.name not in FIELDS:
                 continue
@@ -155,7 +151,7 @@ class Recall:
     def add_lines(self, draft: Draft, told: bool) -> None:
         """Say of the lines that their columns were taught (`told`), or that these do not fit."""
         lesson = self._layout.lesson("lines") if self._layout else None
-        if lesson is None or not self.headings:
+        if lesson is None:
             return
         if not told:
             why = f"the columns {lesson.source} multiply on fewer lines than those of the page"
@@ -363,39 +359,3 @@ def _values(sheet: Sheet, name: str, rule: Rule) -> Iterator[tuple[Unit, str]]:
             text = "".join(filter(str.isalnum, text)).upper()
         if text:
             yield unit, text
-
-
-# -- the line table
-
-
-def _headings(sheet: Sheet, lesson: Lesson) -> Iterator[Heading]:
-    """Yield each place where most of the heading's words stand where they stood."""
-    after = -1
-    for row in sheet.rows:
-        if row.index <= after:
-            continue
-        found = [(at, c) for head in lesson.heads for at, c in _head(sheet, row, head)]
-        roles = {column.role for _, column in found}
-        if len(found) < 2 or len(found) < _HEADED * len(lesson.heads):
-            continue
-        columns = [column for _, column in found] + [
-            Column(h.x0 * sheet.width, h.x1 * sheet.width, h.role, ())
-            for h in lesson.heads
-            if h.role not in roles
-        ]
-        columns.sort(key=lambda c: c.x0)
-        after = max(at for at, _ in found)
-        yield Heading(min(at for at, _ in found), after, tuple(columns))
-
-
-def _head(sheet: Sheet, row: Row, head: HeadWord) -> Iterator[tuple[int, Column]]:
-    """Yield the column under a heading's word in this row or the two below it, with its row."""
-    for other in sheet.rows[row.index : row.index + 3]:
-        if other.page != row.page or other.top - row.bottom > 2 * row.height:
-            return
-        for token in other.tokens:
-            moved = abs(token.x0 / sheet.width - head.x0)
-            if moved <= SHIFT and key_of(token.text) == head.key:
-                x1 = token.x0 + (head.x1 - head.x0) * sheet.width
-                yield other.index, Column(token.x0, x1, head.role, ())
-                return

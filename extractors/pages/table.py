@@ -11,6 +11,7 @@ from extractors.pages.cells import Cell, cells_of
 from extractors.pages.figures import Figure, Style
 from extractors.pages.headings import Column, Heading, headings
 from extractors.pages.layout import Row, Sheet
+from extractors.pages.memory import HeadWord
 from records.money import round_half_up
 
 _TOTALS = frozenset(
@@ -58,19 +59,19 @@ NO_TABLE = Table((), frozenset(), ())
 
 
 def read_table(
-    sheet: Sheet, style: Style, told: Sequence[Heading] = (), below: frozenset[int] = frozenset()
+    sheet: Sheet, style: Style, told: Sequence[HeadWord] = (), below: frozenset[int] = frozenset()
 ) -> Table:
     """Read the invoice lines under every heading row of the document.
 
-    `told` are headings that a person's corrections taught, `below` the rows of
-    amounts they named: both are followed unless fewer lines multiply that way.
+    `told` are words for columns that a person's corrections taught, `below` the
+    rows of amounts they named: both are followed unless fewer lines multiply
+    that way.
     """
-    found = list(headings(sheet))
-    table = _under(sheet, style, found, frozenset())
+    table = _under(sheet, style, list(headings(sheet)), frozenset())
     if not told and not below:
         return table
-    taught = _under(sheet, style, list(told) or found, below)
-    if _multiplying(taught, style) < _multiplying(table, style):
+    taught = _under(sheet, style, list(headings(sheet, told)), below)
+    if (_multiplying(taught, style), len(taught.items)) < (_multiplying(table, style), 1):
         return table
     return replace(taught, told=bool(told))
 
