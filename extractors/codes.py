@@ -12,17 +12,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from stdnum import iban, iso11649, luhn
 from stdnum.be import ogm_vcs
 from stdnum.ch import esr
 
+from extractors.images import Picture, code_pictures
 from records.documents import Field, Place
 from records.findings import Finding, finding
-
-if TYPE_CHECKING:
-    from extractors.images import Picture
 
 #: So many codes on one page are product labels, not payment slips.
 _MAX_CODES = 40
@@ -57,6 +55,15 @@ def codes_in(picture: Picture, left: float = 0.0, top: float = 0.0) -> list[Code
         box = (min(xs), min(ys), max(xs), max(ys))
         codes.append(Code(code.text, Place(page=picture.number, box=box)))
     return codes
+
+
+def codes_on(page: Any, number: int) -> list[Code]:
+    """Find the codes on a pypdfium2 page; `number` is the page's, from 1."""
+    return [
+        code
+        for part, left, top in code_pictures(page, number)
+        for code in codes_in(part, left, top)
+    ]
 
 
 def payment_fields(code: Code) -> tuple[Field, ...]:

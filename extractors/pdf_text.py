@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import ctypes
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pypdfium2 as pdfium
 import pypdfium2.raw as raw
 
-from extractors.pages import read_pages
 from extractors.words import PageWords, Word
-from records.documents import Document, Kind, Reading
 from records.findings import Finding, finding
 
 #: Pages beyond this are not read: no invoice is longer, but attacks are.
@@ -40,36 +38,16 @@ class TextLayer:
     findings: tuple[Finding, ...] = ()
 
 
-class Extractor:
-    """Reads PDFs that carry their own text."""
-
-    def accepts(self, document: Document) -> bool:
-        """Say whether the document is a PDF."""
-        return document.media_type == "application/pdf"
-
-    def extract(self, document: Document) -> Iterator[Reading]:
-        """Yield one Reading per invoice found in the text layer."""
-        layer = read_text(document.read(), document.pages)
-        if not any(page.words for page in layer.pages):
-            findings = layer.findings or (finding("no_text"),)
-            yield Reading(kind=Kind.UNKNOWN, findings=findings)
-            return
-        for reading in read_pages(layer.pages):
-            if layer.findings:
-                yield Reading(
-                    kind=reading.kind,
-                    fields=reading.fields,
-                    findings=(*reading.findings, *layer.findings),
-                    pages=reading.pages,
-                    text=reading.text,
-                )
-            else:
-                yield reading
+#: Called with a page of pypdfium2 while it is open, its words, and whether it needs OCR.
+Look = Callable[[Any, PageWords, bool], None]
 
 
-def read_text(content: bytes, pages: tuple[int, int] | None = None) -> TextLayer:
+def read_text(
+    content: bytes, pages: tuple[int, int] | None = None, look: Look | None = None
+) -> TextLayer:
     """Read the text layer of a PDF; `pages` (from 1, both included) limits it.
 
+    Loading a page costs as much as reading it: who wants more of it passes `look`.
     A locked or damaged file gives a Finding instead of pages; never raises on
     bad bytes.
     """
@@ -79,12 +57,12 @@ def read_text(content: bytes, pages: tuple[int, int] | None = None) -> TextLayer
         code = "encrypted" if "assword" in str(error) else "damaged"
         return TextLayer((), (), (finding(code),))
     try:
-        return _read(pdf, pages)
+        return _read(pdf, pages, look)
     finally:
         pdf.close()
 
 
-def _read(pdf: Any, pages: tuple[int, int] | None) -> TextLayer:
+def _read(pdf: Any, pages: tuple[int, int] | None, look: Look | None) -> TextLayer:
     first, last = pages or (1, len(pdf))
     last = min(last, len(pdf))
     findings: list[Finding] = []
@@ -109,14 +87,18 @@ def _read(pdf: Any, pages: tuple[int, int] | None) -> TextLayer:
         try:
             width, height = page.get_size()
             words, garbage = _words(page, height)
-            if garbage or (not words and _draws(page)):
+            pictured = garbage or (not words and _draws(page))
+            if pictured:
                 needs_ocr.append(number)
                 words = []
+            seen = PageWords(
+                number=number, width=width, height=height, words=tuple(words), by="pdf_text"
+            )
+            if look is not None:
+                look(page, seen, pictured)
         finally:
             page.close()
-        read.append(
-            PageWords(number=number, width=width, height=height, words=tuple(words), by="pdf_text")
-        )
+        read.append(seen)
     if needs_ocr and any(page.words for page in read):
         shown = ", ".join(map(str, needs_ocr))
         findings.append(

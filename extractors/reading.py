@@ -11,12 +11,20 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pikepdf
 import pypdfium2
 
 from extractors.agreement import disagreements
-from extractors.codes import Code, codes_in, contradictions, payment_fields, references_in
+from extractors.codes import (
+    Code,
+    codes_in,
+    codes_on,
+    contradictions,
+    payment_fields,
+    references_in,
+)
 from extractors.einvoice import envelope, read_xml
 from extractors.einvoice.embedded import Embedded, read_embedded
 from extractors.einvoice.validation import ValidatorMissing, validate
@@ -24,7 +32,6 @@ from extractors.html import HtmlRefused, html_page, text_page
 from extractors.images import (
     ImageRefused,
     Picture,
-    code_pictures,
     image_pages,
     is_pictured,
     pdf_page,
@@ -206,37 +213,30 @@ class _Seen:
 
 
 def _see_pdf(data: bytes, span: tuple[int, int] | None, options: ReadOptions) -> _Seen:
-    layer = read_text(data, span)
-    # It reports pages without text; they are looked at here.
-    seen = _Seen(findings=[f for f in layer.findings if f.code != "no_text"])
-    if not layer.pages:
-        return seen
-    pdf = pypdfium2.PdfDocument(data)
+    seen = _Seen()
     pictured = 0
-    try:
-        for words in layer.pages:
-            if max(words.width, words.height) > _LONGEST_SIDE_POINTS:
-                where, size = f"page {words.number}", f"{words.width:.0f} x {words.height:.0f}"
-                seen.findings.append(finding("too_large", where=where, actual=f"{size} points"))
-                continue
-            page = pdf[words.number - 1]
-            try:
-                stamped = len(words.words) < _STAMP_WORDS and is_pictured(page)
-                if words.number not in layer.needs_ocr and not stamped:
-                    seen.pages.append(words)
-                    for part, left, top in code_pictures(page, words.number):
-                        seen.codes += codes_in(part, left, top)
-                    continue
-                pictured += 1
-                if pictured <= options.max_ocr_pages:
-                    seen.look_at(pdf_page(page, words.number), options)
-            except pypdfium2.PdfiumError as failure:
-                where = f"page {words.number}"
-                seen.findings.append(finding("damaged", where=where, message=str(failure)))
-            finally:
-                page.close()
-    finally:
-        pdf.close()
+
+    def look(page: Any, words: PageWords, needs_ocr: bool) -> None:
+        nonlocal pictured
+        if max(words.width, words.height) > _LONGEST_SIDE_POINTS:
+            where, size = f"page {words.number}", f"{words.width:.0f} x {words.height:.0f}"
+            seen.findings.append(finding("too_large", where=where, actual=f"{size} points"))
+            return
+        try:
+            if not needs_ocr and (len(words.words) >= _STAMP_WORDS or not is_pictured(page)):
+                seen.pages.append(words)
+                seen.codes += codes_on(page, words.number)
+                return
+            pictured += 1
+            if pictured <= options.max_ocr_pages:
+                seen.look_at(pdf_page(page, words.number), options)
+        except pypdfium2.PdfiumError as failure:
+            where = f"page {words.number}"
+            seen.findings.append(finding("damaged", where=where, message=str(failure)))
+
+    layer = read_text(data, span, look)
+    # It reports pages without text; they were looked at here.
+    seen.findings[:0] = [f for f in layer.findings if f.code != "no_text"]
     if pictured > options.max_ocr_pages:
         message = f"{pictured} scanned pages; only the first {options.max_ocr_pages} were read"
         seen.findings.append(finding("too_large", message=message))

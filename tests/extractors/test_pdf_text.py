@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import io
-from pathlib import Path
 
 import pikepdf
 import pytest
 from reportlab.pdfgen import canvas
 
-from extractors.pdf_text import Extractor, is_garbage, read_text
-from records.documents import Document
+from extractors.pdf_text import is_garbage, read_text
 
 
 def pdf(*pages: list[tuple[float, float, str]]) -> bytes:
@@ -94,13 +92,3 @@ def test_a_page_of_drawings_needs_ocr() -> None:
     assert layer.needs_ocr == (1,)
     assert [bool(p.words) for p in layer.pages] == [False, True, False]
     assert [f.code for f in layer.findings] == ["no_text"]
-
-
-def test_the_extractor_reads_a_file(tmp_path: Path) -> None:
-    path = tmp_path / "a.pdf"
-    path.write_bytes(pdf([(60, 60, "Rechnung Nr. 4711 vom 03.02.2026")]))
-    document = Document(id="0" * 64, media_type="application/pdf", path=path)
-    assert Extractor().accepts(document)
-    (reading,) = Extractor().extract(document)
-    found = {f.name: f.value for f in reading.fields}
-    assert found["invoice_number"] == "4711" and found["issue_date"] == "2026-02-03"
