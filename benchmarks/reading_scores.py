@@ -75,8 +75,10 @@ def result(name: str, group: str, record: Mapping[str, Any], readings: Sequence[
     best = chosen(reading.fields)
     found = {name: item for (name, line), item in best.items() if line is None}
     truth, visible = record["truth"], record["visible"]
+    # A credit note over 10 and an invoice over -10 book the same.
+    turned = (_code(found, "type_code") == "381") != (truth.get("type_code") == "381")
     answers = tuple(
-        _answer(key, found.get(key), str(truth[key]))
+        _answer(key, found.get(key), str(truth[key]), turned)
         for key in FIELDS
         if visible.get(key) and truth.get(key) is not None
     )
@@ -98,13 +100,18 @@ def result(name: str, group: str, record: Mapping[str, Any], readings: Sequence[
     )
 
 
-def _answer(name: str, item: Field | None, truth: str) -> Answer:
+def _code(found: Mapping[str, Field], name: str) -> str | None:
+    return found[name].value if name in found else None
+
+
+def _answer(name: str, item: Field | None, truth: str, turned: bool) -> Answer:
     if item is None:
         return Answer(name=name, answered=False, right=False, truth=truth)
     return Answer(
         name=name,
         answered=True,
-        right=same(name, item.value, truth),
+        right=same(name, item.value, truth)
+        or (turned and name in AMOUNTS and _number(item.value) == -(_number(truth) or 0)),
         confidence=item.confidence,
         proved=item.proved,
         read=item.value,
