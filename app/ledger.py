@@ -89,7 +89,7 @@ def invoice_posting(
         subject=document_id,
         currency=invoice.currency,
         date=invoice.issue_date,
-        lines=_ledger_lines(invoice, accounts, sure, min_confidence),
+        lines=_ledger_lines(invoice, match, accounts, sure, min_confidence),
         rows=tuple(rows),
     )
 
@@ -146,7 +146,7 @@ def _ledger_lines(
     kept = match.retention.amount if match.retention else Decimal(0)
     default = accounts.prepayments if match.prepayment else accounts.expenses
     coded: dict[tuple[str, str | None, str | None], Decimal] = {}
-    for line in invoice.lines if _lines_are_net(invoice, net) else ():
+    for line in invoice.lines if _lines_are_net(invoice, gross - tax) else ():
         coding = sure.get(line.number)
         if match.prepayment or line.number in netted.lines:
             continue
@@ -167,7 +167,7 @@ def _ledger_lines(
         )
         for (account, cost_centre, tax_code), amount in coded.items()
     ]
-    rest = net - sum(coded.values(), Decimal(0))
+    rest = expense - sum(coded.values(), Decimal(0))
     if rest or not lines:
         lines.append(PostingLine(account=default, amount=sign * rest, text=text))
     for account, amount in (

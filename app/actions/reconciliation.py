@@ -243,6 +243,10 @@ def _own_payables(tx: Connection) -> Iterable[OpenItem]:
             skonto_percent=invoice.skonto_percent,
             skonto_until=invoice.skonto_until,
         )
+        if retention is None or retention.amount >= due:
+            yield item
+        else:
+            yield from retained(item, retention.amount, retention.until)
 
 
 def _stamp(tx: Connection) -> tuple[int, int]:
@@ -251,10 +255,6 @@ def _stamp(tx: Connection) -> tuple[int, int]:
         tx.execute(select(func.count()).select_from(allocations)).scalar_one(),
         tx.execute(select(func.count()).select_from(forbidden)).scalar_one(),
     )
-        if retention is None or retention.amount >= due:
-            yield item
-        else:
-            yield from retained(item, retention.amount, retention.until)
 
 
 def keep_matches(
