@@ -406,8 +406,7 @@ TABLES: dict[str, Table] = {
     ),
     "purchase_orders": _table(
         "po_id po_line vendor_id qty unit_price currency",
-        "revision valid_from order_date sku description uom vat_rate"
-        " retention_pct retention_days",
+        "revision valid_from order_date sku description uom vat_rate retention_pct retention_days",
         _order_line,
     ),
     "goods_receipts": _table("gr_id date po_id po_line qty", "uom", _receipt_line),
