@@ -134,7 +134,7 @@ def _ledger_lines(
     off takes it, with the tax booked then, off its account again. What is
     payable (BT-115) and what is kept back stand on accounts of their own.
     """
-    gross, tax = invoice.gross_total, invoice.tax_total
+    gross, tax = invoice.gross_total, invoice.tax_total or Decimal(0)
     if gross is None:
         return ()
     sign = invoice.sign
