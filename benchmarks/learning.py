@@ -4,7 +4,8 @@ usage: python -m benchmarks.learning [CORPUS] [--seeds N…] [--vendors N] [--sc
 
 For every vendor with two documents, the first is read and everything wrong in
 it corrected from the truth, as a person would in one sitting; then the second
-is read with that memory. CORPUS is a folder with a `truth.jsonl` (path, truth,
+is read with that memory (invoices teach of invoices, credit notes of credit
+notes: their labels differ). CORPUS is a folder with a `truth.jsonl` (path, truth,
 visible, lines_visible, layout); without it, only generated documents are
 measured, of ordinary vendors and of strange ones, who print words of their own
 for labels. Counted are the values visible on the second document, and its
@@ -75,7 +76,7 @@ def main() -> None:
                 write_invoices(
                     folder,
                     seed=seed,
-                    count=2 * given.vendors,
+                    count=3 * given.vendors,
                     vendors=given.vendors,
                     languages=list(LANGUAGES),
                     scan=given.scan,
@@ -135,6 +136,8 @@ def _row(title: str, results: Sequence[Result]) -> None:
 
 def _lessons(found: Sequence[Specimen]) -> Iterator[Lesson]:
     for first, second in pairwise(found):
+        if first.record["truth"].get("type_code") != second.record["truth"].get("type_code"):
+            continue
         plain = read(second.document, _OPTIONS)
         corrections = list(_corrections(first, read(first.document, _OPTIONS)[0]))
         learned = _learned(first, corrections)

@@ -183,6 +183,9 @@ def _rules(sheet: Sheet, field: Field, corrected: bool, final: Sequence[Field]) 
     elif name in _CONSTANT and not places:
         yield Rule(relation="constant", value=value)
     free = _free(sheet, name, places, final) if corrected else places
+    if name == "tax_total":
+        # A row with a rate is one of the breakdown: the next document may have several.
+        free = [u for u in free if not any(f.percent for f in u.row.figures)]
     for unit in _shared(name, value, free, final)[:_MOST_PLACES]:
         yield from describe(sheet, unit, kind_of(name))
 

@@ -151,7 +151,7 @@ class Recall:
     def add_lines(self, draft: Draft, told: bool) -> None:
         """Say of the lines that their columns were taught (`told`), or that these do not fit."""
         lesson = self._layout.lesson("lines") if self._layout else None
-        if lesson is None:
+        if lesson is None or not any(FIELDS[f.name].scope == "line" for f in draft.fields):
             return
         if not told:
             why = f"the columns {lesson.source} multiply on fewer lines than those of the page"
@@ -308,14 +308,13 @@ def _candidate(sheet: Sheet, lesson: Lesson) -> Candidate | None:
             votes[key] = votes.get(key, 0.0) + weight
             if key not in units or units[key][0] < weight:
                 units[key] = (weight, unit, value, rule)
-    labels = [r for r in lesson.rules if r.anchor and not r.rank]
-    if labels and not any(unit_rule.anchor for *_, unit_rule in units.values()):
-        return None  # without its label the field itself may be absent
     ranked = sorted(votes, key=lambda k: -votes[k])
     if ranked:
         if len(ranked) > 1 and votes[ranked[0]] < _LEAD * votes[ranked[1]]:
             return None
         weight, unit, value, rule = units[ranked[0]]
+        if rule.relation == "place" and any(r.anchor and not r.rank for r in lesson.rules):
+            return None  # its label is gone, so the field may be: something else stands there
         score = lesson.trust if weight > _FARTHER else lesson.trust - 0.1
         return Candidate(lesson, unit, value, f"{_told(rule)}, {lesson.source}", score)
     constant = next((r for r in lesson.rules if r.relation == "constant"), None)
