@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from matching.payments.books import Books, IdentifiedTransaction
+from matching.payments.contradictions import objection
 from matching.payments.evidence import confidence, decide
 from matching.payments.ledger import PAYABLE, RECEIVABLE, Item, Ledger
 from matching.payments.lines import Line
@@ -243,11 +244,12 @@ class State:
         """Say whether a proposal is sure enough; what speaks against it makes it a suggestion."""
         if decide(proposal, self.policy) is not Decision.POST:
             return False
-        objection = self.lines[proposal.line].flaw
-        if objection:
+        line = self.lines[proposal.line]
+        against = objection(self.ledger, self.candidates(line), line, proposal)
+        if against:
             proposal.doubt = 1.0
-            proposal.reasons = (*proposal.reasons, objection)
-        return not objection
+            proposal.reasons = (*proposal.reasons, against)
+        return not against
 
     def take(self, proposal: Proposal) -> None:
         """Believe a proposal: settle its items."""
