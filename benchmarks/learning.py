@@ -52,6 +52,7 @@ class Lesson:
     """The second document of one vendor, before and after the first was corrected."""
 
     name: str
+    vendor: str
     corrected: int
     learned: Layout | None
     second: Specimen
@@ -88,16 +89,20 @@ def main() -> None:
 
 def _by_vendor(folder: Path) -> list[list[Specimen]]:
     """Return the documents of every vendor that has two of one layout."""
-    vendors: dict[tuple[str, str], list[Specimen]] = defaultdict(list)
+    vendors: dict[str, list[Specimen]] = defaultdict(list)
     for text in (folder / "truth.jsonl").read_text("utf-8").splitlines():
         record = json.loads(text)
         if record.get("mismatch") or record.get("dup_of"):
             continue
         path = folder / record["path"]
         document = Document(id=record["sha256"], media_type="", path=path, name=path.name)
-        vendor = record.get("vendor") or str(record["truth"].get("seller_name"))
-        vendors[(record["layout"], vendor)].append(Specimen(document=document, record=record))
+        vendors[_vendor(record)].append(Specimen(document=document, record=record))
     return [found for found in vendors.values() if len(found) > 1]
+
+
+def _vendor(record: Mapping[str, Any]) -> str:
+    """Name a vendor's layout."""
+    return f"{record['layout']} {record.get('vendor') or record['truth'].get('seller_name')}"
 
 
 def _measure(name: str, vendors: Sequence[Sequence[Specimen]]) -> None:
@@ -146,6 +151,7 @@ def _lessons(found: Sequence[Specimen]) -> Iterator[Lesson]:
         name = second.document.name
         yield Lesson(
             name=name,
+            vendor=_vendor(second.record),
             corrected=len(corrections),
             learned=learned,
             second=second,
@@ -192,6 +198,8 @@ def _harm(lessons: Sequence[Lesson]) -> None:
         for before, after in zip(lesson.before.answers, again.answers, strict=True):
             checked += 1
             changed += before.right and not after.right
+            if before.right and not after.right:
+                print(f"  harmed: {lesson.name}: {after.name} {after.read!r} for {after.truth!r}")
     print(f"harm: {changed} of {checked} values made wrong by other vendors' memories")
 
 

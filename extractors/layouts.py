@@ -16,6 +16,7 @@ from statistics import median
 
 from extractors.pages.anchors import Unit, describe, kind_of, printed_as
 from extractors.pages.dates import Order
+from extractors.pages.dates import Printed as PrintedDate
 from extractors.pages.figures import Style, style_of
 from extractors.pages.headings import headings
 from extractors.pages.layout import Row, Sheet
@@ -148,7 +149,7 @@ def _merged(
         held,
         lessons=(*kept, *(_joined(held, lesson) for lesson in lessons)),
         style=_style(sheet, final) or held.style,
-        order=order or held.order,
+        order=order.value if order else held.order,
     )
 
 
@@ -176,6 +177,9 @@ def _rules(sheet: Sheet, field: Field, corrected: bool, final: Sequence[Field]) 
     """Yield the rules for one field; what was left as it was read stands where it was read."""
     name, value = field.name, field.value
     places = list(_places(sheet, name, value))
+    if kind_of(name) == "date":
+        order = _order(sheet, final)
+        places = [u for u in places if _dated(u).read(order) == _day(value)]
     if not corrected:
         places = [u for u in places if _is_at(u, field.place)]
     elif name in _SAME and places and kind_of(name) == "text":
@@ -289,16 +293,27 @@ def _day(value: str) -> date | None:
         return None
 
 
-def _order(sheet: Sheet, final: Sequence[Field]) -> str:
-    """Return the order of day and month that the right dates show on this page."""
-    votes = set()
+def _order(sheet: Sheet, final: Sequence[Field]) -> Order | None:
+    """Return the order of day and month that the right dates show on this page.
+
+    `11/10` and `10/11` as issue and due date leave it open; then the day comes
+    first, except in dollars.
+    """
+    votes: list[Order] = []
     for field in final:
-        day = _day(field.value) if FIELDS[field.name].type == "date" else None
-        for unit in _places(sheet, field.name, field.value) if day else ():
-            readings = next(d.printed.readings for d in unit.row.dates if d.first == unit.first)
-            if len(readings) == 2:
-                votes.add(Order.DAY if readings[0] == day else Order.MONTH)
-    return votes.pop().value if len(votes) == 1 else ""
+        if FIELDS[field.name].type == "date" and (day := _day(field.value)) is not None:
+            for unit in _places(sheet, field.name, field.value):
+                readings = _dated(unit).readings
+                if len(readings) == 2:
+                    votes.append(Order.DAY if readings[0] == day else Order.MONTH)
+    if not votes:
+        return None
+    usual = Order.MONTH if any(f.value == "USD" for f in final) else Order.DAY
+    return max([usual, *Order], key=lambda order: votes.count(order))
+
+
+def _dated(unit: Unit) -> PrintedDate:
+    return next(d.printed for d in unit.row.dates if d.first == unit.first)
 
 
 def _style(sheet: Sheet, final: Sequence[Field]) -> str:

@@ -216,9 +216,13 @@ def find(sheet: Sheet, rule: Rule, kind: str) -> Unit | None:
     anchor = _nearest(sheet, rule)
     if anchor is None:
         return None
-    found = _right_of(anchor, rule, kind) if rule.relation == "right" else None
     if rule.relation == "below":
-        found = _below(sheet, anchor, rule, kind)
+        found = _below(sheet, anchor, rule, kind, _REACH)
+    else:
+        found = _right_of(anchor, rule, kind)
+        if found is None and kind != "text":
+            # The same label may head a column where there is more to print.
+            found = _below(sheet, anchor, replace(rule, skip=0), kind, _UNDER)
     return found if found is not None and _looks_right(found, rule.extent, kind) else None
 
 
@@ -289,10 +293,11 @@ def _taken(row: Row, first: int, extent: Extent) -> Unit | None:
     return Unit(row, first, last)
 
 
-def _below(sheet: Sheet, anchor: Unit, rule: Rule, kind: str) -> Unit | None:
+def _below(sheet: Sheet, anchor: Unit, rule: Rule, kind: str, reach: float) -> Unit | None:
+    """Return the value under a label; `reach` is in heights of a row."""
     skip = rule.skip
     for row in sheet.rows[anchor.row.index + 1 :]:
-        if row.page != anchor.row.page or row.top - anchor.row.bottom > _REACH * row.height:
+        if row.page != anchor.row.page or row.top - anchor.row.bottom > reach * row.height:
             return None
         if row.top < anchor.row.bottom - 1:
             continue

@@ -102,10 +102,10 @@ class Recall:
             if unit is None or FIELDS[name].type != "amount":
                 continue
             known = totals.value(name)
-            sure = name in totals.proved and name not in totals.doubtful
-            same = known is not None and abs(known) == abs(_figure(unit).read(style))
-            if (sure or (known is not None and not candidate.lesson.corrected)) and not same:
-                continue
+            if known is not None and name not in totals.doubtful:
+                same = abs(known) == abs(_figure(unit).read(style))
+                if same or name in totals.proved or not candidate.lesson.corrected:
+                    continue
             place = (unit.row.index, unit.first)
             named[place] = named.get(place, frozenset()) | {name}
         return named
@@ -274,11 +274,11 @@ def _figure(unit: Unit) -> Figure:
 
 
 def _fits(draft: Draft, name: str, value: Decimal) -> bool:
-    """Say whether an amount agrees with those that were read (BR-CO-15, BR-CO-16)."""
+    """Say whether an amount agrees with those that are proved (BR-CO-15, BR-CO-16)."""
     known = {
         f.name: abs(Decimal(f.value))
         for f in draft.fields
-        if f.line is None and FIELDS[f.name].type == "amount"
+        if f.line is None and f.proved and FIELDS[f.name].type == "amount"
     }
     known[name] = value
     net, tax, gross = (known.get(n) for n in ("net_total", "tax_total", "gross_total"))
