@@ -164,6 +164,8 @@ _BAR_WIDTH_POINTS = (180.0, 360.0)
 _CODE_SEGMENTS = 100
 _MAX_AREAS = 12
 _CODE_DPI = 288
+#: A code as a picture has some ten pixels a module; what is printed finer is artwork.
+_FINEST_DPI = 1000
 #: A code drawn as single modules puts at least this many of them in one cell of this size.
 _CELL_POINTS = 40.0
 _CELL_MODULES = 12
@@ -176,7 +178,7 @@ def is_pictured(page: Any) -> bool:
     width, height = page.get_size()
     return any(
         kind == _IMAGE and (right - left) * (top - bottom) > 0.5 * width * height
-        for kind, (left, bottom, right, top) in _drawn(page)
+        for kind, (left, bottom, right, top), _ in _drawn(page)
     )
 
 
@@ -206,15 +208,25 @@ def code_pictures(page: Any, number: int) -> Iterator[tuple[Picture, float, floa
         yield Picture(number, bgr(image), x1 - x0, y1 - y0), x0 - left, height - (y1 - bottom)
 
 
+def _is_artwork(item: Any, across: float) -> bool:
+    """Say whether an image is a JPEG finer than any printed code: a logo, slow to decode."""
+    found = raw.FPDF_IMAGEOBJ_METADATA()
+    name = ctypes.create_string_buffer(16)
+    raw.FPDFImageObj_GetImageFilter(item, 0, name, len(name))
+    raw.FPDFImageObj_GetImageMetadata(item, None, found)
+    return name.value == b"DCTDecode" and found.width * 72 > _FINEST_DPI * across
+
+
 def _areas(page: Any) -> list[_Bounds]:
     found: list[_Bounds] = []
     cells: dict[tuple[int, int], int] = {}
-    for kind, bounds in _drawn(page):
+    for kind, bounds, item in _drawn(page):
         across, up = bounds[2] - bounds[0], bounds[3] - bounds[1]
         if across <= 0 or up <= 0:
             continue
         if _has_code_shape(across, up, kind):
-            found.append(bounds)
+            if kind == _PATH or not _is_artwork(item, across):
+                found.append(bounds)
         elif kind == _PATH and across < 8 and up < _BAR_POINTS[1]:
             cell = int(bounds[0] // _CELL_POINTS), int(bounds[1] // _CELL_POINTS)
             cells[cell] = cells.get(cell, 0) + 1
@@ -240,8 +252,8 @@ def _has_code_shape(across: float, up: float, kind: int) -> bool:
     return kind == _IMAGE and narrow < across < wide and flat < up < tall
 
 
-def _drawn(page: Any) -> Iterator[tuple[int, _Bounds]]:
-    """Yield kind and (left, bottom, right, top) of what a page draws, also inside forms.
+def _drawn(page: Any) -> Iterator[tuple[int, _Bounds, Any]]:
+    """Yield kind, (left, bottom, right, top) and object of what a page draws, also inside forms.
 
     A form's own transformation is not applied: most have none, and these are hints.
     """
@@ -256,7 +268,7 @@ def _drawn(page: Any) -> Iterator[tuple[int, _Bounds]]:
             large = bounds[2] - bounds[0] > _SQUARE_POINTS[0]
             if kind == _PATH and large and raw.FPDFPath_CountSegments(item) < _CODE_SEGMENTS:
                 continue
-            yield kind, bounds
+            yield kind, bounds, item
 
 
 def _objects(holder: Any, count: Any, get: Any, depth: int) -> Iterator[Any]:

@@ -6,6 +6,7 @@ import ctypes
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import pypdfium2 as pdfium
@@ -150,60 +151,51 @@ def is_garbage(text: str) -> bool:
     return bad / max(seen, 1) >= GARBAGE_SHARE
 
 
+# PDFium marks a hyphen at a line's end and glues the next line to it: a word ends there.
+_WORD = re.compile(rf"[^\s\x00{_ENDS}][^\s{_ENDS}]*[{_ENDS}]?")
+
+
 def _boxed(text_page: Any, text: str, page: Any, height: float) -> Iterator[Word]:
-    rect = raw.FS_RECTF()
-    pointer = ctypes.byref(rect)
+    start, stop = raw.FS_RECTF(), raw.FS_RECTF()
+    to_start, to_stop = ctypes.byref(start), ctypes.byref(stop)
     loose = raw.FPDFText_GetLooseCharBox
-
-    def box(index: int) -> tuple[float, float, float, float] | None:
-        if loose(text_page, index, pointer):
-            return rect.left, rect.bottom, rect.right, rect.top
-        return None
-
     left, bottom = _origin(page)
-    at, count, found = 0, len(text), 0
-    while at < count and found < WORD_LIMIT:
-        char = text[at]
-        if char.isspace() or char == "\x00" or char in _ENDS:
-            at += 1
+    top = height + bottom
+    for match in islice(_WORD.finditer(text), WORD_LIMIT):
+        first, end = match.span()
+        if not loose(text_page, first, to_start) or not loose(text_page, end - 1, to_stop):
             continue
-        end = at + 1
-        # PDFium marks a hyphen at a line's end and glues the next line to it.
-        while end < count and not text[end].isspace() and text[end - 1] not in _ENDS:
-            end += 1
-        outer = _around(box, at, end)
-        if outer:
-            x0, y0, x1, y1 = outer
-            word = text[at:end].replace("\ufffe", "-").replace("\x02", "-")
-            if not word.isascii():
-                # A surrogate left alone is no character; a pair is one.
-                word = word.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-            yield Word(
-                word,
-                (x0 - left, height - y1 + bottom, x1 - left, height - y0 + bottom),
-            )
-            found += 1
-        at = end
+        x0, y0, x1, y1 = start.left, start.bottom, stop.right, start.top
+        low, high = stop.bottom, stop.top
+        if stop.left < x0 - 0.5 or low > y1 or y0 > high:
+            # Turned, right-to-left or wrapped: only all characters together tell the extent.
+            x0, y0, x1, y1 = _extent(text_page, first, end)
+        elif end - first > 1:
+            y0, y1 = min(y0, low), max(y1, high)
+        word = match.group()
+        if not word.isascii():
+            word = word.replace("\ufffe", "-")
+            # A surrogate left alone is no character; a pair is one.
+            word = word.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+        yield Word(word.replace("\x02", "-"), (x0 - left, top - y1, x1 - left, top - y0))
+
+
+def _extent(text_page: Any, first: int, end: int) -> tuple[float, float, float, float]:
+    """Return the box around all characters from `first` to `end` (exclusive)."""
+    boxes = []
+    for index in range(first, end):
+        rect = raw.FS_RECTF()
+        if raw.FPDFText_GetLooseCharBox(text_page, index, ctypes.byref(rect)):
+            boxes.append(rect)
+    return (
+        min(b.left for b in boxes),
+        min(b.bottom for b in boxes),
+        max(b.right for b in boxes),
+        max(b.top for b in boxes),
+    )
 
 
 def _origin(page: Any) -> tuple[float, float]:
     """Return the lower left corner of what is shown; boxes are measured from the media box."""
     box: Sequence[float] = page.get_cropbox()
     return box[0], box[1]
-
-
-def _around(box: Any, first: int, end: int) -> tuple[float, float, float, float] | None:
-    a = box(first)
-    b = box(end - 1) if end - 1 > first else a
-    if a is None or b is None:
-        return None
-    if b[0] < a[0] - 0.5 or b[1] > a[3] or a[1] > b[3]:
-        # Turned, right-to-left or wrapped: only all characters together tell the extent.
-        boxes = [c for c in map(box, range(first, end)) if c]
-        return (
-            min(c[0] for c in boxes),
-            min(c[1] for c in boxes),
-            max(c[2] for c in boxes),
-            max(c[3] for c in boxes),
-        )
-    return a[0], min(a[1], b[1]), b[2], max(a[3], b[3])

@@ -24,6 +24,22 @@ _REFUSED = re.compile(
     re.IGNORECASE,
 )
 _IF = re.compile(r"\b(?:bei|wenn|if|when|si|bij|als|se|jeśli|przy|pour|per|para)\b", re.IGNORECASE)
+_DAY_KEYS = frozenset(
+    {
+        "tag",
+        "tage",
+        "tagen",
+        "day",
+        "days",
+        "jour",
+        "jours",
+        "dag",
+        "dagen",
+        "dias",
+        "giorni",
+        "dni",
+    }
+)
 _DAY_WORDS = r"(?:tagen?|days|jours|dagen|días|dias|giorni|dni)"
 _DAYS = re.compile(
     r"(?:innerhalb|binnen|within|net|netto|sous|à|a|in|entro|em|binnen de|zahlbar|termijn|payable"
@@ -103,7 +119,7 @@ def payment_terms(sheet: Sheet, taken: frozenset[int]) -> Terms:
     discounts: list[Discount] = []
     net: list[Clause] = []
     for row in sheet.rows:
-        if row.index in taken or not (row.dates or _DAYS.search(row.text)):
+        if row.index in taken or not (row.dates or any(t.key in _DAY_KEYS for t in row.tokens)):
             continue
         clauses = list(_clauses(row))
         for clause in clauses:
