@@ -144,7 +144,10 @@ def _completed_at(
 
 
 def near_short(state: State, line: Line) -> Proposal | None:
-    """Explain a part payment whose reference is cut or mistyped, or names the order."""
+    """Explain a part payment that names the order, or whose reference is cut or mistyped.
+
+    The latter is only suggested: neither reference nor amount fits exactly.
+    """
     parties = state.candidates(line)
     if not parties or len(line.text) < 3 or line.amount < 0 or Named(state, line).items:
         return None
@@ -158,4 +161,7 @@ def near_short(state: State, line: Line) -> Proposal | None:
     if len(items) != 1 or items[0].left <= line.amount:
         return None
     item = items[0]
-    return short_of(line, item, rule, "short_payment", "paid in part", line.amount < item.left // 5)
+    short = line.amount < item.left // 5
+    proposal = short_of(line, item, rule, "short_payment", "paid in part", short)
+    proposal.doubt += 0.05 * (rule == "near_short")
+    return proposal

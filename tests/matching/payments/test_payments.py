@@ -14,7 +14,8 @@ from matching.payments import PaymentPolicy, reconcile
 from records.matches import Decision, Match
 
 HERE = Path(__file__).parent
-CASES = [case for name in ("cases", "batches") for case in load_cases(HERE / f"{name}.yaml")]
+FILES = ("cases", "batches", "contradictions")
+CASES = [case for name in FILES for case in load_cases(HERE / f"{name}.yaml")]
 
 
 def shape(match: Match, wanted: Mapping[str, Any]) -> dict[str, Any]:
