@@ -36,6 +36,7 @@ from app.tables import (
 from matching.habits import BY_HABIT, BY_PERSON
 from matching.payment_proposals import retained
 from matching.payments import Books, IdentifiedTransaction, reconcile
+from matching.payments.batches import assigned, further
 from records.banking import (
     BankTransaction,
     CardSettlement,
@@ -56,8 +57,9 @@ from records.purchasing import Contract, Customer, Vendor
 #: How far back posted movements are looked at again: returns of direct debits
 #: come within eight weeks, or thirteen months where a mandate was missing (rare).
 HINDSIGHT_DAYS = 120
-#: Matches are not settled while they are one of these.
-UNSETTLED = ("new", "suggested", "open")
+#: Matches are not settled while they are one of these; of a batch that is
+#: `partly` posted, what is posted stays, and the rest is looked at again.
+UNSETTLED = ("new", "suggested", "open", "partly")
 
 #: What a movement that settles no item can be, besides an account of the ledger.
 CATEGORIES = ("fee", "interest", "payroll", "private", "recurring", "tax", "transfer")
@@ -81,14 +83,16 @@ def reconcile_bank(office: Office, target: str | None) -> dict[str, int]:
             transactions.c.state == "posted",
             transactions.c.booking_date >= _hindsight(tx).isoformat(),
         )
-        stored = _stored(tx, {name for name, _ in posted})
+        begun = _movements(tx, transactions.c.state == "partly")
+        stored = _stored(tx, {name for name, _ in (*posted, *begun)})
         books = gather_books(tx, stored)
         habits = known_habits(tx)
         stamp = _stamp(tx)
     made = {
         m.transaction_id: m for m in reconcile([*posted, *waiting], books, office.settings.payments)
     }
-    disputed = _disputed(stored, (made[name] for name, _ in posted))
+    partly = {name for name, _ in begun}
+    disputed = _disputed(stored, (made[name] for name in stored), partly)
     chosen = [
         _not_undone(habits.explain(moved, _undisputed(made[name], disputed)), books)
         for name, moved in waiting
@@ -139,8 +143,11 @@ def _stored(tx: Connection, names: set[str]) -> dict[str, Settled]:
     return found
 
 
-def _disputed(stored: dict[str, Settled], made: Iterable[Match]) -> set[str]:
-    """Return the items that posted movements would settle otherwise than they did."""
+def _disputed(stored: dict[str, Settled], made: Iterable[Match], partly: set[str]) -> set[str]:
+    """Return the items that posted movements would settle otherwise than they did.
+
+    Those posted `partly` may settle further items.
+    """
     disputed: set[str] = set()
     for match in made:
         before = stored[match.transaction_id]
@@ -150,7 +157,8 @@ def _disputed(stored: dict[str, Settled], made: Iterable[Match]) -> set[str]:
                 row["item_id"]: (row["amount_minor"], row["writeoff_minor"])
                 for row in _applied(match, 0)
             }
-        disputed.update(i for i in before.keys() | now.keys() if before.get(i) != now.get(i))
+        known = before.keys() | (() if match.transaction_id in partly else now.keys())
+        disputed.update(i for i in known if before.get(i) != now.get(i))
     return disputed
 
 
@@ -275,6 +283,12 @@ def keep_matches(
         data = dump(match)
         if data == before[1]:
             continue  # nothing new is known of this line: last night's suggestion stands
+        news = match
+        if before[1] and (begun := load(Match, before[1])).decision is Decision.POST:
+            more = further(begun, match)
+            if more is None:
+                continue  # what is posted of a batch stays as it is
+            news = more
         revision = before[0] + 1
         state = _state(match)
         states[state].append(match.transaction_id)
@@ -302,7 +316,7 @@ def keep_matches(
                 problem = finding("period_signed", where=where)
                 note(tx, office, "transaction", match.transaction_id, "match", [problem])
             if target:
-                made_now = match_postings(target, match, moved, revision)
+                made_now = match_postings(target, news, moved, revision, further=news is not match)
                 today = office.today()
                 postings += [dataclasses.replace(p, date=today) if late else p for p in made_now]
     upsert(tx, matches, rows)
@@ -338,7 +352,7 @@ def _newest_matches(tx: Connection) -> dict[str, tuple[int, str]]:
 
 def _state(match: Match) -> str:
     if match.decision is Decision.POST:
-        return "posted"
+        return "partly" if match.is_partial else "posted"
     is_habit = match.rule == BY_HABIT and match.decision is Decision.SUGGEST
     return "suggested" if match.allocations or is_habit else "open"
 
@@ -378,6 +392,8 @@ def _evidence(match: Match) -> dict[str, Any]:
 def assign_line(office: Office, transaction_id: str, category: str, reason: str) -> None:
     """Book a line that settles no item to a category, as a person says; the like is learned.
 
+    Of a batch that is posted in part, that is the rest, of which nothing is learned.
+
     `category` is one of `CATEGORIES`, or an account of the ledger. KnownFailure
     when it is neither, or the line is not there, not proven yet, or posted.
     """
@@ -389,14 +405,18 @@ def assign_line(office: Office, transaction_id: str, category: str, reason: str)
     with office.database.begin() as tx:
         lock(tx, "reconcile")
         moved = _unsettled(tx, transaction_id)
+        why = f"{office.actor.removeprefix('person:')}: {reason or 'no reason given'}"
         match = Match(
             transaction_id=transaction_id,
             category=category,
             confidence=1.0,
             decision=Decision.POST,
             rule=BY_PERSON,
-            reasons=(f"{office.actor.removeprefix('person:')}: {reason or 'no reason given'}",),
+            reasons=(why,),
         )
+        said = _newest_matches(tx).get(transaction_id, (0, ""))[1]
+        if said and (begun := load(Match, said)).decision is Decision.POST:
+            match = assigned(begun, category, why)
         keep_matches(tx, office, _target(office), {transaction_id: moved}, [match])
 
 
@@ -485,7 +505,7 @@ def undo_match(office: Office, transaction_id: str, reason: str) -> None:
         state = tx.execute(of_line).scalar()
         if state is None:
             raise KnownFailure(f"{brief(transaction_id)} is no bank line; only matches are undone.")
-        if state != "posted":
+        if state not in ("posted", "partly"):
             raise KnownFailure(f"{transaction_id} is {state}; it has no posted match to undo.")
         rows = tx.execute(
             select(allocations.c.item_id).where(allocations.c.transaction_id == transaction_id)
