@@ -62,4 +62,5 @@ def for_line(row: BankRow) -> tuple[str, ...]:
 
 def for_message(row: MessageRow) -> tuple[str, ...]:
     """Return the command that closes what is wrong with a message."""
-    return (f"nightclerk reject {row.id} {_REASON}",) if row.outcome == "held" else ()
+    is_wrong = any(f.blocks for f in row.findings)
+    return (f"nightclerk reject {row.id} {_REASON}",) if is_wrong else ()

@@ -19,8 +19,6 @@ from app.tables import (
     invoices,
     matches,
     messages,
-    postings,
-    statements,
     transactions,
 )
 from extractors.containers import BODY_NAMES
@@ -47,10 +45,11 @@ OUTCOMES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentRow:
-    """One document as the office sees it."""
+    """One document as the office sees it. `by_hand`: a person approved, corrected or replayed it."""
 
     id: str
     state: str
+    by_hand: bool
     kind: str
     name: str
     origin: str
@@ -109,6 +108,7 @@ def document_rows(
         DocumentRow(
             id=row.id,
             state=row.state,
+            by_hand=row.revision > 1,
             kind=row.kind,
             name=row.name,
             origin=row.origin,
@@ -238,9 +238,14 @@ class BankRow:
     revision: int
 
 
-def bank_rows(tx: Connection, states: tuple[str, ...] | None = None) -> list[BankRow]:
-    """Return bank movements in these states (None: all) with their newest match."""
-    newest = (
+def bank_rows(
+    tx: Connection, states: tuple[str, ...] | None = None, newest: int | None = None
+) -> list[BankRow]:
+    """Return bank movements in these states (None: all) with their last match, oldest first.
+
+    `newest` returns only so many of those booked last.
+    """
+    last = (
         select(matches.c.transaction_id, func.max(matches.c.revision).label("revision"))
         .group_by(matches.c.transaction_id)
         .subquery()
@@ -248,16 +253,20 @@ def bank_rows(tx: Connection, states: tuple[str, ...] | None = None) -> list[Ban
     query = (
         select(transactions.c.id, transactions.c.data, transactions.c.state)
         .add_columns(matches.c.data.label("match"), matches.c.revision, matches.c.undone_at)
-        .outerjoin(newest, newest.c.transaction_id == transactions.c.id)
+        .outerjoin(last, last.c.transaction_id == transactions.c.id)
         .outerjoin(
             matches,
-            (matches.c.transaction_id == newest.c.transaction_id)
-            & (matches.c.revision == newest.c.revision),
+            (matches.c.transaction_id == last.c.transaction_id)
+            & (matches.c.revision == last.c.revision),
         )
-        .order_by(transactions.c.booking_date, transactions.c.id)
     )
     if states is not None:
         query = query.where(transactions.c.state.in_(states))
+    order = (transactions.c.booking_date, transactions.c.id)
+    if newest is None:
+        rows = tx.execute(query.order_by(*order)).all()
+    else:
+        rows = tx.execute(query.order_by(*(c.desc() for c in order)).limit(newest)).all()[::-1]
     return [
         BankRow(
             id=row.id,
@@ -266,59 +275,8 @@ def bank_rows(tx: Connection, states: tuple[str, ...] | None = None) -> list[Ban
             match=None if row.match is None or row.undone_at else load(Match, row.match),
             revision=row.revision or 0,
         )
-        for row in tx.execute(query)
+        for row in rows
     ]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Completeness:
-    """The nightly proof: what came in equals what was accounted for, by outcome."""
-
-    messages: int
-    messages_by_outcome: dict[str, int]
-    documents: int
-    documents_by_outcome: dict[str, int]
-    bank_lines: int
-    bank_lines_by_outcome: dict[str, int]
-    postings_by_state: dict[str, int]
-    bank_files_lines: int
-
-    @property
-    def is_complete(self) -> bool:
-        """Say whether every message, document and bank line has exactly one outcome."""
-        return (
-            sum(self.messages_by_outcome.values()) == self.messages
-            and sum(self.documents_by_outcome.values()) == self.documents
-            and sum(self.bank_lines_by_outcome.values()) == self.bank_lines
-        )
-
-
-def completeness(tx: Connection) -> Completeness:
-    """Count everything that ever came in, and every outcome, independently of each other."""
-
-    def count(table: Any, *where: Any) -> int:
-        return int(tx.execute(select(func.count()).select_from(table).where(*where)).scalar_one())
-
-    def by(column: Any, *where: Any) -> dict[str, int]:
-        rows = tx.execute(select(column, func.count()).where(*where).group_by(column))
-        return {str(key): int(n) for key, n in rows}
-
-    held = Counter(row.outcome for row in message_rows(tx))
-    states: Counter[str] = Counter()
-    for state, n in by(documents.c.state).items():
-        states[OUTCOMES.get(state, state)] += n
-    return Completeness(
-        messages=count(messages),
-        messages_by_outcome=dict(held),
-        documents=count(documents),
-        documents_by_outcome=dict(states),
-        bank_lines=count(transactions),
-        bank_lines_by_outcome=by(transactions.c.state),
-        postings_by_state=by(postings.c.state),
-        bank_files_lines=int(
-            tx.execute(select(func.coalesce(func.sum(statements.c.entry_count), 0))).scalar_one()
-        ),
-    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,8 +29,9 @@ from app.export import invoice_record, match_record
 from app.flow import Direct, Progress
 from app.ledger import match_rows
 from app.masterdata import save
+from app.morning import gather
 from app.office import Office
-from app.report import as_html, gather
+from app.report import as_html
 from app.settings import load as load_settings
 from app.store import note
 from app.tables import transactions

@@ -73,8 +73,13 @@ class Shift:
         worker.wait()
 
     def run(self, bot: str) -> None:
-        """Have a bot run as soon as may be."""
-        self.backlog.hand_in_run(bot, datetime.now(UTC))
+        """Have a bot run as soon as may be; like the clock, not behind one that has not begun.
+
+        Each kill sends a run back to its start: runs handed in faster than they
+        end would pile up, and the last ones wait for all before them.
+        """
+        if not self.backlog.has_waiting_run(bot):
+            self.backlog.hand_in_run(bot, datetime.now(UTC))
 
     def delivered(self, kind: str = "invoice") -> int:
         """Return how many postings the books have confirmed."""

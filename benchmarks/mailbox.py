@@ -22,6 +22,7 @@ from pathlib import Path
 from openpyxl import load_workbook
 
 from app import night, queries
+from app.completeness import completeness
 from app.office import Office
 from app.settings import load
 from app.store import read_fields
@@ -91,7 +92,7 @@ def main() -> int:
             print("FAILED", failure)
         second = night.run(office, ("invoices",))
         with office.database.begin() as tx:
-            complete = queries.completeness(tx)
+            complete = completeness(tx)
             rows = queries.document_rows(tx)
             predictions = [
                 prediction(f"{given.folder.name}/{row.name}", read_fields(tx, row.id))

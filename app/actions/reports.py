@@ -11,8 +11,9 @@ from sqlalchemy import func, select, update
 from app.actions.opening import sender as open_sender
 from app.audit import Entry, record
 from app.failed_work import failed_work
+from app.morning import gather
 from app.office import Office
-from app.report import as_mail, gather
+from app.report import as_mail
 from app.store import note, upsert
 from app.tables import postings
 from records.failures import Rejected, Unclear

@@ -10,6 +10,7 @@ import pytest
 
 from app import night, queries
 from app.cli import main
+from app.completeness import completeness
 from app.office import Office
 from app.reading import is_bank_file
 from app.settings import load
@@ -82,7 +83,7 @@ def test_a_statement_by_mail_is_booked_the_same_night(
     assert documents(office)["statement.sta"].state == "filed"
     with office.database.begin() as tx:
         (row,) = queries.message_rows(tx)
-        assert queries.completeness(tx).is_complete
+        assert completeness(tx).is_complete
     assert row.outcome.startswith("filed")
 
 

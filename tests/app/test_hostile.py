@@ -11,6 +11,7 @@ from ruamel.yaml import YAML
 from sqlalchemy import select
 
 from app import night, queries
+from app.completeness import completeness
 from app.office import Office
 from app.settings import load
 from app.tables import arrivals
@@ -42,7 +43,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, set
         found = {row.id: {f.code for f in row.findings} for row in queries.document_rows(tx)}
         for key, document_id in tx.execute(select(arrivals.c.message_key, arrivals.c.document_id)):
             codes[key.removeprefix("folder:inbox/").split("/")[0]] |= found[document_id]
-        assert queries.completeness(tx).is_complete
+        assert completeness(tx).is_complete
     yield codes
     office.database.dispose()
     # Nothing may have been written outside: no name from an archive became a path.

@@ -13,6 +13,7 @@ from ruamel.yaml import YAML
 
 from app import night, queries
 from app.audit import verify
+from app.completeness import completeness
 from app.office import Office
 from app.settings import load
 
@@ -120,7 +121,7 @@ def test_a_second_run_changes_nothing(run: Run) -> None:
 
 def test_everything_is_accounted_for(run: Run) -> None:
     with run.office.database.begin() as tx:
-        complete = queries.completeness(tx)
+        complete = completeness(tx)
         count, problem = verify(tx)
     assert complete.is_complete
     assert complete.messages == len(CASES)

@@ -16,9 +16,13 @@ from openpyxl import load_workbook
 from openpyxl.cell import Cell, MergedCell
 
 from app import night
+from app.morning import Morning, gather
 from app.office import Office
-from app.report import SHOWN, Morning, Trouble, as_html, as_mail, as_text, as_workbook, gather
+from app.report import SHOWN, as_html, as_mail, as_text
+from app.report_workbook import as_workbook
 from app.settings import load
+from app.store import note
+from app.troubles import Trouble
 from records.findings import finding
 from tests.app.conftest import write_config
 
@@ -122,16 +126,43 @@ def test_posted_filed_and_bank_lines_are_the_same_in_all_three(morning: Morning)
     assert len(values(book["Bank"])) == len(morning.bank_open)
 
 
-def test_many_findings_of_one_message_are_one_trouble(morning: Morning) -> None:
-    (bomb,) = [t for t in morning.troubles if t.more]
-    assert bomb.more > 10
+def test_a_trouble_says_of_what_and_how_to_close_it(morning: Morning) -> None:
+    (bomb,) = [t for t in morning.troubles if t.finding.code == "too_large"]
     assert bomb.subject.startswith('message "Rechnung" from ')
+    message = next(m for m in morning.messages if any(f.blocks for f in m.findings))
+    assert bomb.commands == (f'nightclerk reject {message.id} --reason "…"',)
     for said in (page(morning).text_content(), as_text(morning)):
         assert words(said).count(words(str(bomb))) == 1
-        assert f"and {bomb.more} more like it" in words(said)
+        assert bomb.commands[0] in words(said)
     assert [r[0] for r in values(sheets(morning)["Troubles"])] == [
         t.subject for t in morning.troubles
     ]
+
+
+def test_many_findings_of_one_reason_are_one_trouble(office: Office) -> None:
+    rows = [finding("bad_row", where=f"row {n}") for n in range(12)]
+    with office.database.connect() as tx, tx.begin() as undone:
+        note(tx, office, "source", "exports", "import", rows)
+        at = datetime.now(ZONE)
+        morning = gather(tx, company="Nord GmbH", at=at, since=None, owners=OWNERS)
+        undone.rollback()
+    (rest,) = [t for t in morning.troubles if t.subject == "exports"]
+    assert (rest.more, rest.finding.where) == (11, "row 0")
+    for said in (page(morning).text_content(), as_text(morning)):
+        assert words(said).count("and 11 more like it") == 1
+        assert "row 7" not in said
+
+
+def test_what_is_held_says_what_to_type(morning: Morning) -> None:
+    rows = values(sheets(morning)["Held"])
+    seen, text = words(page(morning).text_content()), words(as_text(morning))
+    for row in morning.held:
+        typed = morning.commands(row)
+        assert typed and all(row.short_id in command for command in typed)
+        assert all(words(command) in seen and words(command) in text for command in typed)
+        assert {r[12] for r in rows if r[0] == row.short_id} == {"\n".join(typed)}
+    for line in morning.bank_open:
+        assert all(c in seen and c in text for c in morning.commands(line))
 
 
 def test_the_mail_carries_all_three(morning: Morning) -> None:
@@ -173,7 +204,7 @@ def test_text_from_documents_is_only_text(morning: Morning, text: str) -> None:
     assert "49{%" not in as_html(hostile) and "49{%" not in as_text(hostile)
     for rows in sheets(hostile).values():
         for cell in (cell for row in rows for cell in row):
-            assert cell.data_type in {"s", "n"}, cell.value
+            assert cell.data_type in {"s", "n", "d"}, cell.value
             assert cell.hyperlink is None
     number = values(sheets(hostile)["Posted"])[0][2]
     assert isinstance(number, str)
@@ -209,6 +240,7 @@ def test_the_proof_adds_up_in_all_three(morning: Morning) -> None:
         (said,) = re.findall(rf"^{total} {what} = (.*)$", text, re.M)
         assert sum(int(n) for n in re.findall(r"(?:^|\+ )(\d+) ", said)) == total
         assert f"{what} {total} " + ", ".join(f"{n} {k}" for k, n in sorted(by.items())) in seen
+    assert [c.text for c in complete.checks if c.text not in seen or c.text not in text] == []
     assert complete.bank_lines_by_outcome["posted"] == morning.bank_posted
     assert complete.documents_by_outcome["held"] == len(morning.held)
     assert complete.documents_by_outcome["posted"] == len(morning.posted)
@@ -222,6 +254,28 @@ def test_what_is_missing_is_said_in_all_three(morning: Morning) -> None:
     assert "Not complete." in as_html(broken)
     assert values(sheets(broken)["Proof"])[-1][1] == "NOT COMPLETE"
     assert values(sheets(morning)["Proof"])[-1][1] == "complete"
+
+
+def test_the_proof_misses_what_was_never_written_and_what_a_file_held_twice(
+    morning: Morning,
+) -> None:
+    complete = morning.complete
+    assert complete.entries_kept > complete.bank_lines > 0 < complete.decided
+    for changed in (
+        {"unwritten": 1},
+        {"entries": complete.entries + 1},
+        {"entries_kept": complete.bank_lines - 1, "entries": complete.bank_lines - 1},
+    ):
+        assert not dataclasses.replace(complete, **changed).is_complete
+
+
+def test_every_message_and_bank_line_stands_in_the_workbook(morning: Morning) -> None:
+    book = sheets(morning)
+    assert len(values(book["Messages"])) == morning.complete.messages
+    told_lines = values(book["Bank lines"])
+    assert len(told_lines) == morning.complete.bank_lines
+    outcomes = [str(r[6]) for r in told_lines]
+    assert {o: outcomes.count(o) for o in outcomes} == morning.complete.bank_lines_by_outcome
 
 
 def test_a_long_list_is_cut_in_the_mail_and_whole_in_the_workbook(morning: Morning) -> None:
@@ -286,7 +340,7 @@ def test_the_next_report_tells_what_is_new_and_what_still_waits(
     assert following.bank_open == morning.bank_open
     assert following.complete == morning.complete
     assert {following.age(row) for row in following.held} == {1}
-    assert following.straight_through == 0
+    assert following.straight_through is None
 
 
 def test_the_headline_counts(morning: Morning) -> None:
