@@ -309,7 +309,8 @@ def _order(sheet: Sheet, final: Sequence[Field]) -> Order | None:
     if not votes:
         return None
     usual = Order.MONTH if any(f.value == "USD" for f in final) else Order.DAY
-    return max([usual, *Order], key=lambda order: votes.count(order))
+    other = Order.DAY if usual is Order.MONTH else Order.MONTH
+    return usual if votes.count(usual) >= votes.count(other) else other
 
 
 def _dated(unit: Unit) -> PrintedDate:

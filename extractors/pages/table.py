@@ -94,6 +94,10 @@ def _under(sheet: Sheet, style: Style, found: list[Heading], below: frozenset[in
             columns = heading.columns
             items.extend(lines)
             taken |= rows
+    end = _summed_up(items, style)
+    if end is not None:
+        taken = {row for row in taken if row < items[end].row.index}
+        items = items[:end]
     items = _without_carry(items, style)
     _prove_columns(items, style)
     if not items:
@@ -145,6 +149,21 @@ def _until(sheet: Sheet, heading: int, following: int | None) -> int:
     if page == sheet.rows[heading].page:
         return following
     return next(i for i in range(heading, following + 1) if sheet.rows[i].page == page)
+
+
+def _summed_up(items: Sequence[Item], style: Style) -> int | None:
+    """Return where the totals begin, whatever they are called: the first is the sum of the lines.
+
+    Nothing from there on has a quantity or a price; at a page's end more lines follow.
+    """
+    total = Decimal(0)
+    for at, item in enumerate(items):
+        amount = item.amount(style) or Decimal(0)
+        plain = not any({"quantity", "unit_price"} & i.cells.keys() for i in items[at:])
+        if at and amount and amount == total and plain:
+            return at
+        total += amount
+    return None
 
 
 def _without_carry(items: list[Item], style: Style) -> list[Item]:
