@@ -6,41 +6,48 @@ failures that the caller turns into a Finding:
 
 IsolationFailure
 ├── TookTooLong   the wall clock or the processor limit
-├── OutOfMemory   the address space limit, or the kernel's own memory killer
+├── OutOfMemory   the memory limit, or the kernel's own memory killer
 └── Crashed       a signal, an early exit, or an unexpected exception
 
 This holds faults, not attackers: a child is the same user on the same disk.
 Where the kernel allows it, it has no network.
 
-Children come from a fork server that has imported `preload` already, so that
-starting one takes milliseconds. Every child imports `__main__` again: keep
-entry points thin. Functions and arguments travel by pickle
-and must be importable.
+Children stay for the next piece of work, so that models and stylesheets are
+loaded once. One is replaced after a failure, after `serves` pieces, when it has
+grown, and when it has been idle; work that fails in a child which served
+others before is tried once more in a new one, so that no document pays for
+another. They come from a fork server that has imported `preload` already.
+Every child imports `__main__` again: keep entry points thin. Functions and
+arguments travel by pickle and must be importable.
 """
 
 from __future__ import annotations
 
 import ctypes
 import faulthandler
+import fcntl
 import multiprocessing
 import os
 import resource
 import select
 import signal
+import socket
+import struct
 import sys
 import tempfile
 import threading
 import time
 import traceback
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.reduction import DupFd
 from pathlib import Path
-from typing import IO, Any, Generic, Protocol, TypeVar
+from typing import IO, Any, Protocol, TypeVar
 
 from records.failures import KnownFailure
 
@@ -50,6 +57,11 @@ _Item = TypeVar("_Item", contravariant=True)
 _Result = TypeVar("_Result", covariant=True)
 
 GIB = 1 << 30
+#: An idle child leaves after this time, and is not asked any more a little earlier.
+_IDLE_SECONDS = 60.0
+_STALE_SECONDS = 40.0
+#: A child that holds this share of what it may is not asked again.
+_GROWN = 0.25
 
 
 class IsolationFailure(Exception):
@@ -78,10 +90,10 @@ class Limits:
     """What one piece of work may use.
 
     `timeout_seconds` is wall-clock time, `cpu_seconds` processor time over all
-    threads. `memory_bytes` is address space beyond what the process has when
-    it starts; it counts reservations, so threads and mapped models need far
-    more than they touch (an A4 page at 300 dpi through the OCR engine reserves
-    1.3 GiB and touches 0.8). `file_bytes` is the largest file that may be written.
+    threads. `memory_bytes` is private, writable memory beyond what the process
+    has when it starts (RLIMIT_DATA): engines that reserve far more address
+    space than they touch need no more than that. `file_bytes` is the largest
+    file that may be written.
     """
 
     timeout_seconds: float = 120.0
@@ -99,15 +111,19 @@ class Isolated:
     """A number of slots for isolated work; threads that find none free wait their turn.
 
     `preload` names the modules that the fork server imports once for all
-    children; the first call of the program to start a child decides.
+    children; the first call of the program to start a child decides. A child
+    does `serves` pieces of work.
     """
 
-    def __init__(self, slots: int, *, preload: Sequence[str] = ()) -> None:
+    def __init__(self, slots: int, *, preload: Sequence[str] = (), serves: int = 200) -> None:
         """Allow `slots` children at a time."""
         self._slots = threading.BoundedSemaphore(slots)
         self._count = slots
+        self._serves = serves
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload([*_entry_modules(), *preload])
+        self._idle: deque[_Worker] = deque()
+        weakref.finalize(self, _end_all, self._idle)
 
     def warm(self) -> None:
         """Begin to import what children will need, so that the first need not wait for it."""
@@ -116,19 +132,15 @@ class Isolated:
     def run(
         self, function: Callable[..., Result], *args: Any, limits: Limits | None = None
     ) -> Result:
-        """Call `function(*args)` in a process of its own and return its result.
+        """Call `function(*args)` in a limited process and return its result.
 
         Raises IsolationFailure, or the KnownFailure that the function raised.
         """
-        limits = limits or Limits()
-        with self._slots:
-            worker = _Worker(self._context, _call, limits)
-            try:
-                worker.give((function, args))
-                result: Result = _value(worker.answer())
-                return result
-            finally:
-                worker.end()
+        answer = self._answer((function, args), limits or Limits(), _Crew())
+        if answer.failure is not None:
+            raise answer.failure
+        result: Result = answer.value
+        return result
 
     def map(
         self,
@@ -136,26 +148,73 @@ class Isolated:
         items: Iterable[Item],
         *,
         limits: Limits | None = None,
-        items_per_worker: int = 200,
     ) -> Iterator[tuple[Item, Result | IsolationFailure | KnownFailure]]:
         """Yield each item with its result, or with why there is none, in the items' order.
 
-        Workers stay warm from item to item and are replaced after a failure or
-        after `items_per_worker`. At most a few items per slot are read ahead.
+        At most a few items per slot are read ahead. Who stops listening stops the work.
         """
-        batch = _Batch(self._context, function, limits or Limits(), items_per_worker)
-        self._slots.acquire()
-        held = 1
-        while held < self._count and self._slots.acquire(blocking=False):
-            held += 1
+        limits = limits or Limits()
+        crew = _Crew()
+        ahead: deque[tuple[Item, Future[_Answer]]] = deque()
+        threads = ThreadPoolExecutor(self._count)
         try:
-            yield from batch.run(iter(items), held)
+            for item in items:
+                work = (function, (item,))
+                ahead.append((item, threads.submit(self._answer, work, limits, crew)))
+                while ahead and (ahead[0][1].done() or len(ahead) > 3 * self._count):
+                    yield _outcome(*ahead.popleft())
+            while ahead:
+                yield _outcome(*ahead.popleft())
         finally:
-            batch.end()
-            self._slots.release(held)
+            crew.dismiss()
+            threads.shutdown(cancel_futures=True)
+
+    def _answer(self, work: _Work, limits: Limits, crew: _Crew) -> _Answer:
+        with self._slots:
+            worker = self._taken(limits)
+            was_used = worker.served > 0
+            answer = self._done(worker, work, crew)
+            if was_used and answer.is_last and isinstance(answer.failure, Crashed | OutOfMemory):
+                # What it served before may be to blame.
+                answer = self._done(_Worker(self._context, limits), work, crew)
+            return answer
+
+    def _done(self, worker: _Worker, work: _Work, crew: _Crew) -> _Answer:
+        if crew.is_dismissed:
+            worker.end()
+            return _Answer(failure=Crashed("nobody waits for the result"), is_last=True)
+        crew.workers.add(worker)
+        try:
+            answer = worker.do(work)
+        finally:
+            crew.workers.discard(worker)
+        if answer.is_last or worker.served >= self._serves:
+            worker.end()
+        else:
+            self._idle.append(worker)
+        return answer
+
+    def _taken(self, limits: Limits) -> _Worker:
+        """Return an idle worker with these limits, or a new one."""
+        for _ in range(len(self._idle)):
+            try:
+                worker = self._idle.popleft()
+            except IndexError:  # another thread was faster
+                break
+            if not worker.is_ready:
+                worker.end()
+            elif worker.limits == limits:
+                return worker
+            else:
+                self._idle.append(worker)
+        while len(self._idle) >= self._count:
+            self._idle.popleft().end()
+        return _Worker(self._context, limits)
 
 
 # -- the parent's side
+
+_Work = tuple[Callable[..., Any], tuple[Any, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,13 +223,26 @@ class _Answer:
 
     value: Any = None
     failure: IsolationFailure | KnownFailure | None = None
-    spent: bool = False  # the process that gave it must not be used again
+    is_last: bool = False  # the process that gave it must not be used again
 
 
-def _value(answer: _Answer) -> Any:
-    if answer.failure is not None:
-        raise answer.failure
-    return answer.value
+def _outcome(item: Item, future: Future[_Answer]) -> tuple[Item, Any]:
+    answer = future.result()
+    return item, answer.value if answer.failure is None else answer.failure
+
+
+class _Crew:
+    """The workers busy for one caller, who may lose interest."""
+
+    def __init__(self) -> None:
+        self.workers: set[_Worker] = set()
+        self.is_dismissed = False
+
+    def dismiss(self) -> None:
+        """Stop all of them, and let no more begin."""
+        self.is_dismissed = True
+        for worker in tuple(self.workers):
+            worker.kill()
 
 
 class _Inherited:
@@ -191,16 +263,17 @@ def _arrive(duplicate: Any) -> int:
 class _Worker:
     """One child process, the pipe to it, and the file that takes its complaints."""
 
-    def __init__(self, context: Any, function: Callable[[Any], Any], limits: Limits) -> None:
-        self._limits = limits
+    def __init__(self, context: Any, limits: Limits) -> None:
+        self.limits = limits
+        self.served = 0
+        self._idle_since = 0.0
         self._complaints: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - end() closes it
-        self.pipe, theirs = context.Pipe()
-        self.waiting: deque[Any] = deque()
-        self.given = 0
-        self.deadline = 0.0
+        fcntl.fcntl(self._complaints, fcntl.F_SETFL, os.O_APPEND)
+        self._pipe, theirs = context.Pipe()
+        _never_block(self._pipe, limits.timeout_seconds)
         self._process = context.Process(
             target=_child,
-            args=(theirs, _Inherited(self._complaints.fileno()), os.getpid(), function, limits),
+            args=(theirs, _Inherited(self._complaints.fileno()), os.getpid(), limits),
             daemon=True,
         )
         _start_server()
@@ -208,41 +281,33 @@ class _Worker:
         theirs.close()
 
     @property
-    def handles(self) -> tuple[Connection, int]:
-        """Return what becomes ready when there is an answer or the process has died."""
-        return self.pipe, self._process.sentinel
+    def is_ready(self) -> bool:
+        """Say whether it can be asked: alive, and not about to leave."""
+        fresh = time.monotonic() - self._idle_since < _STALE_SECONDS
+        return fresh and self._process.is_alive()
 
-    def give(self, item: Any) -> None:
-        """Hand over one item; the clock of the first one starts now."""
-        if not self.waiting:
-            self.deadline = time.monotonic() + self._limits.timeout_seconds
-        self.waiting.append(item)
-        self.given += 1
+    def do(self, work: _Work) -> _Answer:
+        """Have one piece of work done, within its time."""
+        self.served += 1
+        self._complaints.truncate(0)
         try:
-            self.pipe.send(item)
-        except OSError:
-            return  # it has died; answer() finds out why
-
-    def answer(self) -> _Answer:
-        """Wait for the first waiting item's answer, within its time."""
-        wait(self.handles, max(0.0, self.deadline - time.monotonic()))
-        try:
-            if self.pipe.poll():
-                answer: _Answer = self.pipe.recv()
-            elif self._process.is_alive():
-                answer = _Answer(failure=self._too_long(), spent=True)
-            else:
-                answer = _Answer(failure=self._death(), spent=True)
+            self._pipe.send(work)
+            wait((self._pipe, self._process.sentinel), self.limits.timeout_seconds)
+            if self._pipe.poll():
+                answer: _Answer = self._pipe.recv()
+                self._idle_since = time.monotonic()
+                return answer
+            failure = self._too_long() if self._process.is_alive() else self._death()
+        except BlockingIOError:  # it neither takes what it is given nor goes on speaking
+            failure = self._too_long()
         except (EOFError, OSError):
-            answer = _Answer(failure=self._death(), spent=True)
+            failure = self._death()
         except Exception as error:  # an answer that cannot be unpickled
-            answer = _Answer(failure=Crashed(f"gave an unreadable answer: {error!r}"), spent=True)
-        self.waiting.popleft()
-        self.deadline = time.monotonic() + self._limits.timeout_seconds
-        return answer
+            failure = Crashed(f"gave an unreadable answer: {error!r}")
+        return _Answer(failure=failure, is_last=True)
 
-    def _too_long(self) -> TookTooLong:
-        return TookTooLong(f"no result after {self._limits.timeout_seconds:g} s")
+    def _too_long(self) -> IsolationFailure:
+        return TookTooLong(f"no result after {self.limits.timeout_seconds:g} s")
 
     def _death(self) -> IsolationFailure:
         self._process.join(5)
@@ -250,27 +315,46 @@ class _Worker:
         self._complaints.seek(0)
         detail = self._complaints.read()[-8000:].decode(errors="replace").strip()
         if code == -signal.SIGXCPU:
-            return TookTooLong(f"more than {self._limits.cpu_seconds} s of processor time", detail)
+            return TookTooLong(f"more than {self.limits.cpu_seconds} s of processor time", detail)
         if code == -signal.SIGKILL:
             return OutOfMemory("ended by the system, which was short of memory", detail)
-        if "bad_alloc" in detail or "MemoryError" in detail:
-            return OutOfMemory(self._memory_limit(), detail)
+        if _wanted_memory(detail):
+            return OutOfMemory(f"needed more than {self.limits.memory_bytes >> 20} MiB", detail)
         if code is not None and code < 0:
             return Crashed(f"ended by {signal.Signals(-code).name}", detail)
         return Crashed(f"ended early with exit code {code}", detail)
 
-    def _memory_limit(self) -> str:
-        return f"needed more than {self._limits.memory_bytes >> 20} MiB"
-
-    def end(self) -> None:
+    def kill(self) -> None:
         """Stop the process and whatever it started."""
-        self.pipe.close()
         pid = self._process.pid
         if pid is not None and self._process.is_alive():
             _kill_group(pid)
+
+    def end(self) -> None:
+        """Stop the process and forget it."""
+        self._pipe.close()
+        self.kill()
         self._process.join(5)
         self._process.close()
         self._complaints.close()
+
+
+def _end_all(workers: deque[_Worker]) -> None:
+    while workers:
+        workers.popleft().end()
+
+
+def _never_block(pipe: Connection, seconds: float) -> None:
+    """Let sending and receiving give up: a child may stop in the middle of either."""
+    limit = struct.pack("ll", int(seconds), int(seconds % 1 * 1_000_000))
+    with socket.socket(fileno=os.dup(pipe.fileno())) as same:
+        for option in (socket.SO_SNDTIMEO, socket.SO_RCVTIMEO):
+            same.setsockopt(socket.SOL_SOCKET, option, limit)
+
+
+def _wanted_memory(text: str) -> bool:
+    """Say whether a message is about memory that could not be had, in any library's words."""
+    return any(words in text for words in ("bad_alloc", "bad allocation", "MemoryError"))
 
 
 def _entry_modules() -> list[str]:
@@ -306,104 +390,6 @@ def _kill_group(leader: int) -> None:
             return
 
 
-class _Batch(Generic[Item, Result]):
-    """Many items over a few warm workers, answers in order.
-
-    Each worker holds one item in work and one in its pipe, so that it need not
-    wait while the consumer is busy with a result.
-    """
-
-    _DEPTH = 2
-
-    def __init__(
-        self,
-        context: Any,
-        function: _Function[Item, Result],
-        limits: Limits,
-        items_per_worker: int,
-    ) -> None:
-        self._make: Callable[[], _Worker] = partial(_Worker, context, function, limits)
-        self._per_worker = items_per_worker
-        self._workers: list[_Worker] = []
-        self._done: dict[int, _Answer] = {}
-        self._items: dict[int, Item] = {}
-        self._order: dict[int, deque[int]] = {}  # per worker (by id): positions in its pipe
-        self._again: deque[int] = deque()  # positions whose worker died before their turn
-
-    def run(
-        self, items: Iterator[Item], slots: int
-    ) -> Iterator[tuple[Item, Result | IsolationFailure | KnownFailure]]:
-        """Feed and listen until everything has an answer."""
-        numbered = enumerate(items)
-        next_out = 0
-        ahead = slots * self._DEPTH * 4
-        exhausted = False
-        while True:
-            while not exhausted or self._again:
-                worker = self._free(slots)
-                if worker is None:
-                    break
-                if self._again:
-                    position = self._again.popleft()
-                elif len(self._items) >= ahead:
-                    break
-                else:
-                    try:
-                        position, item = next(numbered)
-                    except StopIteration:
-                        exhausted = True
-                        continue
-                    self._items[position] = item
-                self._order[id(worker)].append(position)
-                worker.give(self._items[position])
-            while next_out in self._done:
-                answer = self._done.pop(next_out)
-                item = self._items.pop(next_out)
-                next_out += 1
-                yield item, answer.value if answer.failure is None else answer.failure
-            if not self._items and exhausted:
-                return
-            if next_out not in self._done and any(w.waiting for w in self._workers):
-                self._listen()
-
-    def _free(self, slots: int) -> _Worker | None:
-        """Return the least busy worker with room, starting one where there is a slot."""
-        open_ones = [
-            w for w in self._workers if len(w.waiting) < self._DEPTH and w.given < self._per_worker
-        ]
-        best = min(open_ones, key=lambda w: len(w.waiting), default=None)
-        if (best is None or best.waiting) and len(self._workers) < slots:
-            best = self._make()
-            self._workers.append(best)
-            self._order[id(best)] = deque()
-        return best
-
-    def _listen(self) -> None:
-        busy = [w for w in self._workers if w.waiting]
-        deadline = min(w.deadline for w in busy)
-        ready = set(
-            wait([h for w in busy for h in w.handles], max(0.0, deadline - time.monotonic()))
-        )
-        now = time.monotonic()
-        for worker in busy:
-            if not ready.intersection(worker.handles) and worker.deadline > now:
-                continue
-            answer = worker.answer()
-            self._done[self._order[id(worker)].popleft()] = answer
-            if answer.spent or (worker.given >= self._per_worker and not worker.waiting):
-                self._retire(worker)
-
-    def _retire(self, worker: _Worker) -> None:
-        self._workers.remove(worker)
-        self._again.extend(self._order.pop(id(worker)))
-        worker.end()
-
-    def end(self) -> None:
-        """Stop all workers."""
-        while self._workers:
-            self._workers.pop().end()
-
-
 # -- the child's side
 
 _PR_SET_PDEATHSIG = 1
@@ -411,52 +397,54 @@ _CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
 _M_ARENA_MAX = -8
 
 
-def _call(work: tuple[Callable[..., Any], tuple[Any, ...]]) -> Any:
-    function, args = work
-    return function(*args)
-
-
-def _child(
-    pipe: Connection, complaints: int, parent: int, function: Callable[[Any], Any], limits: Limits
-) -> None:
-    """Answer items until the pipe closes."""
+def _child(pipe: Connection, complaints: int, parent: int, limits: Limits) -> None:
+    """Do one piece of work after the other until the pipe closes, or nothing comes any more."""
     _settle_in(complaints, parent, limits)
     while True:
         try:
-            item = pipe.recv()
+            if not pipe.poll(_IDLE_SECONDS):
+                os._exit(0)
+            # Idle, it may be told to stop; at work it is deaf (see _start_server).
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+            function, args = pipe.recv()
         except (EOFError, ConnectionResetError):
             os._exit(0)
         used = resource.getrusage(resource.RUSAGE_SELF)
         seconds = int(used.ru_utime + used.ru_stime) + limits.cpu_seconds
         _limit(resource.RLIMIT_CPU, seconds, soft_only=True)
-        answer = _attempt(function, item, limits)
+        answer = _attempt(function, args, limits)
         try:
             pipe.send(answer)
         except (BrokenPipeError, ConnectionResetError):
             os._exit(0)
         except Exception as error:  # a result that cannot be pickled, or is too big for the limit
-            pipe.send(_Answer(failure=Crashed(f"result cannot be returned: {error!r}"), spent=True))
-        if answer.spent:
+            answer = _Answer(failure=Crashed(f"result cannot be returned: {error!r}"), is_last=True)
+            pipe.send(answer)
+        if answer.is_last:
             os._exit(0)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
 
 
-def _attempt(function: Callable[[Any], Any], item: Any, limits: Limits) -> _Answer:
+def _attempt(function: Callable[..., Any], args: tuple[Any, ...], limits: Limits) -> _Answer:
     try:
-        return _Answer(value=function(item))
+        return _Answer(function(*args), is_last=_has_grown(limits))
     except KnownFailure as failure:
         return _Answer(failure=failure)
     except MemoryError:
         text = f"needed more than {limits.memory_bytes >> 20} MiB"
-        return _Answer(failure=OutOfMemory(text), spent=True)
+        return _Answer(failure=OutOfMemory(text), is_last=True)
     except Exception as error:
         # Some libraries report a failed allocation as an error of their own.
-        kind = (
-            OutOfMemory if "bad_alloc" in str(error) or "bad allocation" in str(error) else Crashed
-        )
+        kind = OutOfMemory if _wanted_memory(str(error)) else Crashed
         summary = traceback.format_exception_only(error)[-1].strip()
-        return _Answer(failure=kind(summary, traceback.format_exc()), spent=kind is OutOfMemory)
+        return _Answer(failure=kind(summary, traceback.format_exc()), is_last=kind is OutOfMemory)
     except BaseException as error:  # SystemExit and its like: the process wants to end
-        return _Answer(failure=Crashed(repr(error), traceback.format_exc()), spent=True)
+        return _Answer(failure=Crashed(repr(error), traceback.format_exc()), is_last=True)
+
+
+def _has_grown(limits: Limits) -> bool:
+    _, resident, shared, *_ = map(int, Path("/proc/self/statm").read_text().split())
+    return (resident - shared) * resource.getpagesize() > limits.memory_bytes * _GROWN
 
 
 def _settle_in(complaints: int, parent: int, limits: Limits) -> None:
@@ -473,10 +461,10 @@ def _settle_in(complaints: int, parent: int, limits: Limits) -> None:
     # interpreter, which a stuck C library may hold; the kernel's signal does not.
     libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     threading.Thread(target=_die_with, args=(parent,), daemon=True).start()
-    # Each malloc arena reserves 64 MiB of address space per thread: two are enough.
+    # Arenas keep what threads give back: two are enough.
     libc.mallopt(_M_ARENA_MAX, 2)
-    pages = int(Path("/proc/self/statm").read_text().split()[0])
-    _limit(resource.RLIMIT_AS, pages * resource.getpagesize() + limits.memory_bytes)
+    pages = int(Path("/proc/self/statm").read_text().split()[5])
+    _limit(resource.RLIMIT_DATA, pages * resource.getpagesize() + limits.memory_bytes)
     _limit(resource.RLIMIT_FSIZE, limits.file_bytes)
     _limit(resource.RLIMIT_NOFILE, limits.open_files)
     _limit(resource.RLIMIT_CORE, 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -13,13 +14,57 @@ from pathlib import Path
 
 from records.failures import Rejected
 
+#: What earlier work left behind in this process.
+_kept: list[object] = []
+
 
 def same(item: object) -> object:
+    if "poison" in _kept:
+        crash()
     return item
 
 
 def process_id() -> int:
     return os.getpid()
+
+
+def process_of(item: object) -> int:
+    return os.getpid()
+
+
+def keep_megabytes(count: int) -> int:
+    """Hold on to memory, as a library with a cache does."""
+    _kept.append(b"x" * (count << 20))
+    return os.getpid()
+
+
+def reserve_gigabytes(count: int) -> int:
+    """Reserve address space without using it, as engines with their own heap do."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.mmap.restype = ctypes.c_void_p
+    nothing, private_anonymous_noreserve = 0, 0x2 | 0x20 | 0x4000
+    size = ctypes.c_size_t(count << 30)
+    place = libc.mmap(None, size, nothing, private_anonymous_noreserve, -1, ctypes.c_long(0))
+    assert place != ctypes.c_void_p(-1).value, ctypes.get_errno()
+    return count
+
+
+def poison() -> None:
+    """Leave the process so that it dies of whatever comes next."""
+    _kept.append("poison")
+
+
+def stop_while_answering() -> None:
+    """Write the beginning of an answer, and stop."""
+    for number in range(3, 64):
+        try:
+            kind = str(Path(f"/proc/self/fd/{number}").readlink())
+        except OSError:
+            continue
+        if kind.startswith("socket:"):
+            with contextlib.suppress(OSError):
+                os.write(number, b"\x00\x00\x10\x00half")
+    os.kill(os.getpid(), signal.SIGSTOP)
 
 
 def sleep(seconds: float) -> None:

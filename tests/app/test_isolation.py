@@ -10,7 +10,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -153,7 +152,7 @@ def test_slots_bound_how_many_run_at_once() -> None:
 def test_a_batch_keeps_order_and_survives_its_worst_items(isolated: Isolated) -> None:
     limits = Limits(memory_bytes=200 << 20, timeout_seconds=5)
     expected = {3: Crashed, 7: OutOfMemory, 11: TookTooLong, 13: Crashed}
-    outcomes = list(isolated.map(work.one_of_many, range(40), limits=limits, items_per_worker=9))
+    outcomes = list(isolated.map(work.one_of_many, range(40), limits=limits))
     assert [item for item, _ in outcomes] == list(range(40))
     for item, result in outcomes:
         if kind := expected.get(item % 20):
@@ -163,16 +162,63 @@ def test_a_batch_keeps_order_and_survives_its_worst_items(isolated: Isolated) ->
             assert result[0] == item
 
 
-def test_batch_workers_stay_warm_and_are_replaced(isolated: Isolated) -> None:
-    items = [20 * n for n in range(12)]
-    pids = Counter(
-        result[1]
-        for _, result in isolated.map(work.one_of_many, items, items_per_worker=3)
-        if isinstance(result, tuple)
+def test_workers_stay_warm_and_are_replaced() -> None:
+    isolated = Isolated(1, serves=3)
+    pids = [isolated.run(work.process_id) for _ in range(4)]
+    pids += [pid for _, pid in isolated.map(work.process_of, range(5)) if isinstance(pid, int)]
+    assert [pids.count(pid) for pid in dict.fromkeys(pids)] == [3, 3, 3]
+
+
+def test_no_document_pays_for_another(tmp_path: Path) -> None:
+    isolated = Isolated(1)
+    isolated.run(work.poison)
+    assert isolated.run(work.same, "innocent") == "innocent"
+    isolated.run(work.poison)
+    with pytest.raises(Crashed, match="SIGSEGV"):
+        isolated.run(work.crash)
+
+
+def test_a_swollen_worker_is_replaced() -> None:
+    isolated = Isolated(1)
+    limits = Limits(memory_bytes=400 << 20)
+    first = isolated.run(work.keep_megabytes, 50, limits=limits)
+    assert isolated.run(work.keep_megabytes, 100, limits=limits) == first
+    assert isolated.run(work.process_id, limits=limits) != first
+
+
+def test_big_work_and_big_answers_do_not_wait_for_each_other(isolated: Isolated) -> None:
+    items = [bytes([n]) * (2 << 20) for n in range(6)]
+    assert all(one == two for one, two in isolated.map(work.same, items))
+
+
+def test_a_child_that_stops_in_the_middle_of_its_answer_is_given_up(isolated: Isolated) -> None:
+    with pytest.raises(TookTooLong):
+        isolated.run(work.stop_while_answering, limits=Limits(timeout_seconds=1))
+
+
+def test_reserved_address_space_is_not_memory(isolated: Isolated) -> None:
+    assert isolated.run(work.reserve_gigabytes, 64, limits=SMALL) == 64
+
+
+def test_idle_workers_do_not_hold_up_the_end(tmp_path: Path) -> None:
+    program = tmp_path / "parent.py"
+    program.write_text(
+        "if __name__ == '__main__':\n"
+        "    from app.isolation import Isolated\n"
+        "    from tests.app import hostile_work\n"
+        "    box = Isolated(1)\n"
+        "    print(box.run(hostile_work.process_id))\n"
     )
-    assert pids.total() == 12
-    assert 4 <= len(pids) <= 6
-    assert max(pids.values()) == 3
+    path = os.pathsep.join([str(Path(work.__file__).parents[2]), *sys.path])
+    done = subprocess.run(
+        [sys.executable, str(program)],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        timeout=30,
+        check=True,
+    )
+    assert done.stderr == b""
+    assert _gone(int(done.stdout))
 
 
 def test_a_batch_reads_only_a_little_ahead(isolated: Isolated) -> None:
