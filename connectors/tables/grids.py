@@ -32,6 +32,8 @@ def csv_grid(raw: bytes, *, encoding: str = "", delimiter: str = "") -> Iterator
     of `;`, tab, `|` and `,` that stands most often in the header row.
     """
     text = _decoded(raw, encoding)
+    if "\x00" in text:
+        raise BadTable("it holds zero characters, which no text has; export it anew")
     delimiter = delimiter or _delimiter(text)
     csv.field_size_limit(_FIELD_LIMIT)
     try:

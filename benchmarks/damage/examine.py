@@ -1,0 +1,88 @@
+"""Read a damaged document in every way the program might, and look at what came of it."""
+
+from __future__ import annotations
+
+import resource
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.codec import dump
+from app.extraction import read_file
+from app.reading import read_document
+from app.statement_files import read_file as read_bank_file
+from connectors.banks import guess_profile
+from connectors.tables import Style, read_table
+from connectors.tables.grids import csv_grid, workbook_grid
+from connectors.tables.kinds import DETAILS, TABLES
+from extractors.containers import recognise
+from extractors.reading import ReadOptions
+from records.documents import Document, Kind
+from records.vocabulary import FIELDS
+
+_TABLES = [kind for kind in TABLES if kind not in DETAILS.values()]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One damaged document, how it came about, and whether pictures are read."""
+
+    kind: str
+    origin: str
+    data: bytes
+    ocr: str = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one reading took, and the most its process has ever held."""
+
+    seconds: float
+    peak_bytes: int
+
+
+def examine(case: Case) -> Cost:
+    """Read a document in every way the program might; an AssertionError is a bad result."""
+    start = time.perf_counter()
+    options = ReadOptions(ocr=case.ocr)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "document"
+        path.write_bytes(case.data)
+        document = Document(
+            id="0",
+            media_type=recognise(case.data),
+            path=path,
+            name=case.origin,
+            size=len(case.data),
+        )
+        if case.kind == "table":
+            _read_as_table(case)
+        if case.kind in {"bank", "table"}:
+            _check_text(dump(read_bank_file(document)))
+            guess_profile(document)
+            read_document(document, options)
+        else:
+            outcome = read_file(path, options)
+            _check_text(dump(outcome))
+            for reading in outcome.readings:
+                assert reading.fields or reading.findings or reading.kind is not Kind.INVOICE
+                for field in reading.fields:
+                    assert field.name in FIELDS and field.value, field
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return Cost(time.perf_counter() - start, peak)
+
+
+def _read_as_table(case: Case) -> None:
+    kind = Path(case.origin).stem
+    rows = workbook_grid(case.data) if case.data.startswith(b"PK") else csv_grid(case.data)
+    for record in read_table(
+        kind if kind in _TABLES else _TABLES[0], rows, name=case.origin, style=Style()
+    ):
+        _check_text(dump(record))
+
+
+def _check_text(text: str) -> None:
+    """Every text goes into a database and a report, which take no half characters and no zeros."""
+    text.encode()
+    assert "\x00" not in text and "\\u0000" not in text, "a text with a zero character"
