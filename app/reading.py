@@ -12,8 +12,10 @@ from collections.abc import Sequence
 
 from connectors.banks import Profile, reader_for
 from extractors.containers import BODY_NAMES
-from extractors.reading import ReadOptions, read
-from records.documents import Document, Kind, Reading
+from extractors.layouts import learn
+from extractors.pages.memory import Layout
+from extractors.reading import ReadOptions, pages_of, read
+from records.documents import Document, Field, Kind, Reading
 
 
 def read_document(
@@ -23,6 +25,13 @@ def read_document(
     if is_bank_file(document, profiles):
         return [Reading(kind=Kind.BANK_STATEMENT)]
     return read(document, options)
+
+
+def study_document(
+    document: Document, options: ReadOptions, fields: Sequence[Field], known: Sequence[Layout]
+) -> Layout | None:
+    """Return what a person's corrections among `fields` teach of a document's layout."""
+    return learn(pages_of(document, options), document.pages, fields, known, document.id)
 
 
 #: What no bank file is, whatever stands among its first bytes.

@@ -135,6 +135,7 @@ def _merged(
             key=hashlib.blake2b(name.encode(), digest_size=6).hexdigest(),
             marks=marks,
             words=words,
+            vendor=_vendor(final),
         )
     else:
         both = tuple(
@@ -329,6 +330,11 @@ def _style(sheet: Sheet, final: Sequence[Field]) -> str:
 
 
 # -- the layout's own marks and words
+
+
+def _vendor(final: Sequence[Field]) -> str:
+    named = {f.name: f.value for f in final if f.line is None}
+    return named.get("seller_name") or named.get("seller_vat_id") or ""
 
 
 def _marks(sheet: Sheet, final: Sequence[Field]) -> Iterator[str]:

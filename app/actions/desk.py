@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import structlog
 from sqlalchemy import Connection, Row, select, update
 
+from app.actions.invoices import read_options
 from app.audit import Entry, record
+from app.isolation import IsolationFailure
 from app.masterdata import doubles
+from app.memory import blame, learn
 from app.office import Office
 from app.store import brief, forget, note, open_findings, set_state, upsert, write_fields
 from app.tables import approvals, documents, findings, invoices, messages, order_allocations
@@ -16,6 +20,8 @@ from app.vendor_accounts import changers, is_among
 from records.documents import Field
 from records.failures import KnownFailure
 from records.vocabulary import FIELDS
+
+log = structlog.get_logger(__name__)
 
 
 class Refused(KnownFailure):
@@ -98,12 +104,14 @@ def correct(office: Office, document_id: str, values: Mapping[str, str], reason:
     """Enter or change values of a held document; it is matched again; return its work id.
 
     Names are those of the vocabulary; a line's value is `NAME:LINE`. An empty
-    value removes what was read.
+    value removes what was read. The layout memory learns from it; where the
+    page cannot be read again, nothing is learned and the correction stands.
     """
     given = [_field(office, name, value, reason) for name, value in values.items()]
     with office.database.begin() as tx:
         row = _held(tx, document_id)
         revision = row.revision + 1
+        blame(tx, office, document_id, given)
         write_fields(tx, office, document_id, revision, given)
         kind = "invoice" if row.kind in {"unknown", "other", "receipt"} else row.kind
         kind = values.get("document_kind", kind)
@@ -111,6 +119,10 @@ def correct(office: Office, document_id: str, values: Mapping[str, str], reason:
         note(tx, office, "document", document_id, "decide", ())
         set_state(tx, office, document_id, "read", revision=revision, kind=kind)
         _audit(tx, office, "correct", document_id, {"values": dict(values), "reason": reason})
+    try:
+        learn(office, document_id, read_options(office.settings))
+    except IsolationFailure as failure:
+        log.warning("nothing learned", document=document_id[:12], why=str(failure))
     return f"{document_id}@{revision}"
 
 

@@ -20,8 +20,10 @@ from app.coding import propose_coding
 from app.gathering import books_for, message_of, minor_of, sender_findings
 from app.isolation import Crashed, IsolationFailure, Limits, OutOfMemory, TookTooLong
 from app.ledger import exception_posting, invoice_posting, new_vendor_row
+from app.memory import contradict, credit, known_layouts
 from app.office import Office
 from app.reading import read_document
+from app.settings import Settings
 from app.store import (
     document,
     forget,
@@ -98,13 +100,19 @@ def _onward(tx: Connection, row: Row[Any], revision: int) -> list[str]:
     return []
 
 
-def _read(office: Office, given: Document) -> list[Reading]:
-    settings = office.settings
-    options = ReadOptions(
+def read_options(settings: Settings) -> ReadOptions:
+    """Return how the office's documents are read."""
+    return ReadOptions(
         ocr=settings.reading.ocr,
         own_names=tuple(n for n in (settings.company.name, *settings.company.names) if n),
         own_vat_ids=settings.company.vat_ids,
     )
+
+
+def _read(office: Office, given: Document) -> list[Reading]:
+    settings = office.settings
+    with office.database.begin() as tx:
+        options = replace(read_options(settings), layouts=known_layouts(tx))
     limits = Limits(
         timeout_seconds=settings.limits.seconds,
         cpu_seconds=int(settings.limits.seconds) + 1,
@@ -164,6 +172,9 @@ def _keep_one(
         found.append(finding("not_an_invoice", where=reading.kind.value.replace("_", " ")))
         state = "filed"
     write_fields(tx, office, document_id, revision, reading.fields)
+    for recalled in reading.recalled:
+        if not recalled.held:
+            contradict(tx, office, document_id, recalled.layout, recalled.name)
     note(tx, office, "document", document_id, "read", found)
     set_state(tx, office, document_id, state, kind=reading.kind.value, text=reading.text[:_TEXT])
     evidence = {
@@ -374,6 +385,7 @@ def _carry_out(
             office.settings.matching.min_confidence,
         )
         write_posting(tx, office, [posting])
+        credit(tx, office, document_id)
     elif isinstance(verdict, Hold):
         # What only the decision holds for (limits, confidence) is kept beside the others.
         open_ = open_findings(tx, "document", document_id)

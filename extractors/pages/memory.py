@@ -118,7 +118,7 @@ class Lesson:
 class Layout:
     """One vendor's layout. Horizontal places are fractions of the page's width.
 
-    `marks` are folded; `words` pair a folded word with where it begins.
+    `vendor` is its name, for people. `marks` are folded; `words` pair a folded word with where it begins.
     `style` is the decimal sign and `order` the order of day and month, as the
     enumerations of the reader write them; empty where the pages prove them.
     """
@@ -126,6 +126,7 @@ class Layout:
     key: str
     marks: tuple[str, ...]
     words: tuple[tuple[str, float], ...]
+    vendor: str = ""
     lessons: tuple[Lesson, ...] = ()
     style: str = ""
     order: str = ""
