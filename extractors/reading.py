@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import pikepdf
@@ -41,6 +42,7 @@ from extractors.pages import read_pages
 from extractors.pages.memory import Layout
 from extractors.pdf_text import read_text
 from extractors.receipts import fill_gaps, is_receipt, read_receipt
+from extractors.ruled import read_ruled
 from extractors.words import PageWords
 from records.documents import Document, Field, Kind, Reading
 from records.findings import Finding, Severity, finding
@@ -166,7 +168,7 @@ def _pdf(data: bytes, span: tuple[int, int] | None, options: ReadOptions) -> lis
     seen = _see_pdf(data, span, options)
     if embedded.readings:
         return _with_rules(_governed(embedded, seen, options), embedded.xml, options)
-    readings = _read_seen(seen, options)
+    readings = _read_seen(seen, options, data)
     return [replace(r, findings=(*r.findings, *embedded.findings)) for r in readings]
 
 
@@ -273,8 +275,8 @@ def _read_pages(pages: Sequence[PageWords], options: ReadOptions) -> list[Readin
     )
 
 
-def _read_seen(seen: _Seen, options: ReadOptions) -> list[Reading]:
-    """Read the pages' meaning, and add what the payment codes say."""
+def _read_seen(seen: _Seen, options: ReadOptions, pdf: bytes = b"") -> list[Reading]:
+    """Read the pages' meaning, and add what the payment codes say; `pdf` is the file, if one."""
     if not seen.text:
         findings = tuple(seen.findings) or (finding("no_text"),)
         return [Reading(kind=Kind.UNKNOWN, findings=findings)]
@@ -282,6 +284,9 @@ def _read_seen(seen: _Seen, options: ReadOptions) -> list[Reading]:
     if len(readings) == len(seen.pages) == 1 and seen.pages[0].by == "ocr":
         complete = read_receipt if is_receipt(seen.pages) else fill_gaps
         readings = [complete(seen.pages[0], readings[0])]
+    elif len(readings) == 1 and pdf and all(page.by == "pdf_text" for page in seen.pages):
+        again = partial(_read_pages, options=options)
+        readings = [read_ruled(pdf, seen.pages, readings[0], again)]
     return [_with_codes(reading, seen) for reading in readings]
 
 
