@@ -110,12 +110,19 @@ def _add_nights(commands: _Commands) -> None:
         "try",
         "nights:trial",
         "try nightclerk on a folder of exports, touching nothing else",
-        "Writes a workbook, a report, matches.jsonl and invoices.jsonl.",
+        "Writes a workbook, a report, matches.jsonl and invoices.jsonl. The rules are those of "
+        "the configuration, or the defaults without one.",
     )
     trial.add_argument("folder", type=Path, metavar="DIR", help="tables as CSV or XLSX, documents")
     trial.add_argument("--statements", metavar="SUBDIR", help="subfolder with the bank files")
     trial.add_argument(
         "--out", type=Path, metavar="DIR", help="where results go (DIR-trial beside DIR)"
+    )
+    trial.add_argument(
+        "--against",
+        type=Path,
+        metavar="DIR",
+        help="results of an earlier trial; tells what is decided otherwise now",
     )
 
 

@@ -8,15 +8,26 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from app.codec import unplain
-from app.queries import BankRow, bank_rows
+from app.queries import bank_rows
 from app.tables import documents, invoices
+from records.banking import BankTransaction
+from records.invoices import Invoice
 from records.matches import Decision, InvoiceMatch, Match
 
 
-def match_record(bank_line_id: str, match: Match) -> dict[str, Any]:
-    """Return one bank line's result; amounts as text, signed like the line."""
+def match_record(transaction: BankTransaction, match: Match) -> dict[str, Any]:
+    """Return one bank line's result; amounts as text, signed like the line.
+
+    `bank_line_id` is the bank's own reference, or our id where it has none.
+    """
+    day = transaction.booking_date
     return {
-        "bank_line_id": bank_line_id,
+        "bank_line_id": transaction.bank_reference or match.transaction_id,
+        "transaction_id": match.transaction_id,
+        "booking_date": day.isoformat() if day else None,
+        "amount": str(transaction.amount.amount),
+        "currency": transaction.amount.currency,
+        "counterparty": transaction.counterparty_name,
         "category": match.category,
         "allocations": [
             {"item_id": a.item_id, "amount": str(a.amount.amount)} for a in match.allocations
@@ -32,10 +43,19 @@ def match_record(bank_line_id: str, match: Match) -> dict[str, Any]:
     }
 
 
-def invoice_record(invoice_id: str, match: InvoiceMatch, decision: str) -> dict[str, Any]:
+def invoice_record(
+    invoice_id: str, invoice: Invoice, match: InvoiceMatch, decision: str
+) -> dict[str, Any]:
     """Return one invoice's result; `exceptions` are the blocking codes."""
+    gross = invoice.gross_total
     return {
         "invoice_id": invoice_id,
+        "vendor_id": match.vendor_id,
+        "vendor_name": invoice.seller.name,
+        "number": invoice.number,
+        "issue_date": invoice.issue_date.isoformat() if invoice.issue_date else None,
+        "currency": invoice.currency,
+        "gross": None if gross is None else str(gross),
         "status": match.status,
         "exceptions": list(match.exceptions),
         "po_lines": [
@@ -50,6 +70,7 @@ def invoice_record(invoice_id: str, match: InvoiceMatch, decision: str) -> dict[
         "duplicate_of": match.duplicate_of,
         "confidence": round(match.confidence, 6),
         "decision": decision,
+        "reasons": [*match.reasons, *(str(f) for f in match.findings if f.blocks)],
     }
 
 
@@ -57,12 +78,7 @@ def match_lines(tx: Connection) -> Iterator[dict[str, Any]]:
     """Yield every bank line's newest result, under the bank's own reference."""
     for row in bank_rows(tx):
         if row.match is not None:
-            yield match_record(reference_of(row), row.match)
-
-
-def reference_of(row: BankRow) -> str:
-    """Return the bank's reference of a line, or our own id where it has none."""
-    return row.transaction.bank_reference or row.id
+            yield match_record(row.transaction, row.match)
 
 
 def invoice_lines(tx: Connection) -> Iterator[dict[str, Any]]:
@@ -73,9 +89,10 @@ def invoice_lines(tx: Connection) -> Iterator[dict[str, Any]]:
     for row in tx.execute(query.order_by(documents.c.seen_at, documents.c.id)):
         if row.match is None:
             continue
+        match = unplain(InvoiceMatch, row.match)
         decision = "post" if row.state in {"posted", "decided"} else "suggest"
         yield {
-            **invoice_record(row.document_id, unplain(InvoiceMatch, row.match), decision),
+            **invoice_record(row.document_id, unplain(Invoice, row.data), match, decision),
             "state": row.state,
             "invoice": row.data,
             "origin": row.origin,

@@ -7,7 +7,7 @@ Ledger lines balance to zero: debit positive, credit negative.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 
 from app.settings import Ledger
@@ -257,7 +257,12 @@ def match_postings(
 
     What is `further` posted of a batch writes no second Bank row.
     """
-    rows = match_rows(match, transaction, revision)[1 if further else 0 :]
+    key = match.transaction_id if revision == 1 else f"{match.transaction_id}@{revision}"
+    rows = [] if further else [Row(sheet="Bank", key=key, values=bank_values(match, transaction))]
+    rows += [
+        Row(sheet="Matches", key=f"{key}/{part}", values=values)
+        for part, values in item_values(match, transaction)
+    ]
     return [
         Posting(
             key=f"{target}/{match.transaction_id}/{revision}",
@@ -271,11 +276,9 @@ def match_postings(
     ]
 
 
-def match_rows(match: Match, transaction: BankTransaction, revision: int) -> list[Row]:
-    """Return the Bank row of a movement and the Matches rows of what it settles."""
-    key = match.transaction_id if revision == 1 else f"{match.transaction_id}@{revision}"
-    reference = transaction.bank_reference or match.transaction_id
-    bank: dict[str, Value] = {
+def bank_values(match: Match, transaction: BankTransaction) -> dict[str, Value]:
+    """Return the Bank row of a movement."""
+    return {
         "Account": transaction.account,
         "Booking date": transaction.booking_date,
         "Value date": transaction.value_date,
@@ -283,43 +286,36 @@ def match_rows(match: Match, transaction: BankTransaction, revision: int) -> lis
         "Currency": transaction.amount.currency,
         "Counterparty": transaction.counterparty_name,
         "Remittance": " ".join(transaction.remittance.split()),
-        "Bank reference": reference,
+        "Bank reference": transaction.bank_reference or match.transaction_id,
         "Category": match.category,
         "Decision": match.decision.value,
         "Confidence": Decimal(str(round(match.confidence, 4))),
         "Why": "; ".join(match.reasons),
     }
-    rows = [Row(sheet="Bank", key=key, values=bank)]
-    for number, one in enumerate(match.allocations, 1):
-        rows.append(
-            Row(
-                sheet="Matches",
-                key=f"{key}/{number}",
-                values={
-                    "Bank reference": reference,
-                    "Booking date": transaction.booking_date,
-                    "Item": one.item_id,
-                    "Applied": one.amount.amount,
-                    "Currency": one.amount.currency,
-                    "Kind": "settles",
-                    "Decision": match.decision.value,
-                },
-            )
+
+
+def item_values(
+    match: Match, transaction: BankTransaction
+) -> Iterator[tuple[str, dict[str, Value]]]:
+    """Yield the Matches rows of what a movement settles, each with its own part of the key."""
+    settled = [
+        (str(number), one.item_id, one.amount, "settles")
+        for number, one in enumerate(match.allocations, 1)
+    ]
+    settled += [
+        (f"a{number}", other.item_id or "", other.amount, other.kind)
+        for number, other in enumerate(match.adjustments, 1)
+    ]
+    for part, item_id, amount, kind in settled:
+        yield (
+            part,
+            {
+                "Bank reference": transaction.bank_reference or match.transaction_id,
+                "Booking date": transaction.booking_date,
+                "Item": item_id or None,
+                "Applied": amount.amount,
+                "Currency": amount.currency,
+                "Kind": kind,
+                "Decision": match.decision.value,
+            },
         )
-    for number, other in enumerate(match.adjustments, 1):
-        rows.append(
-            Row(
-                sheet="Matches",
-                key=f"{key}/a{number}",
-                values={
-                    "Bank reference": reference,
-                    "Booking date": transaction.booking_date,
-                    "Item": other.item_id,
-                    "Applied": other.amount.amount,
-                    "Currency": other.amount.currency,
-                    "Kind": other.kind,
-                    "Decision": match.decision.value,
-                },
-            )
-        )
-    return rows

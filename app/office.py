@@ -43,12 +43,17 @@ class Office:
     rehearses: bool = False
 
     @classmethod
-    def open(cls, settings: Settings, actor: str = "bot:nightclerk") -> Office:
-        """Connect to everything the settings name; creates folders and tables."""
+    def open(
+        cls, settings: Settings, actor: str = "bot:nightclerk", *, lasting: bool = True
+    ) -> Office:
+        """Connect to everything the settings name; creates folders and tables.
+
+        A database that is not `lasting` need not survive a power cut.
+        """
         settings.files.mkdir(parents=True, exist_ok=True)
         return cls(
             settings=settings,
-            database=connect(settings.database),
+            database=connect(settings.database, lasting=lasting),
             files=settings.files,
             box=Isolated(settings.limits.processes, preload=PRELOADED),
             actor=actor,

@@ -205,6 +205,21 @@ _TOP = (
 )
 
 
+#: The sections that say how to read and decide, and connect to nothing.
+_RULES = ("company", "limits", "reading", "ledger", "matching", "payments", "bank_profiles")
+
+
+def rules(path: Path) -> Settings:
+    """Read only what the configuration says about reading and deciding.
+
+    What connects to the outside is not looked at, so its secrets may be absent.
+    """
+    settings, faults = examine(path, _RULES)
+    if settings is None:
+        raise ConfigurationFault("\n".join(map(str, faults)))
+    return settings
+
+
 def load(path: Path) -> Settings:
     """Read the configuration; ConfigurationFault lists every fault, one per line."""
     settings, faults = examine(path)
@@ -213,8 +228,11 @@ def load(path: Path) -> Settings:
     return settings
 
 
-def examine(path: Path) -> tuple[Settings | None, list[Fault]]:
-    """Read the configuration; return it, or every fault in the order of the file."""
+def examine(path: Path, sections: Sequence[str] = ()) -> tuple[Settings | None, list[Fault]]:
+    """Read the configuration; return it, or every fault in the order of the file.
+
+    With `sections`, the others count as absent.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
@@ -227,6 +245,9 @@ def examine(path: Path) -> tuple[Settings | None, list[Fault]]:
         return None, [Fault(path.name, line, f"is not YAML: {error.problem}. Mend the line.")]
     if not isinstance(tree, CommentedMap):
         return None, [Fault(path.name, 1, "must be a mapping of sections, e.g. `database: …`.")]
+    for section in _TOP:
+        if sections and section not in sections:
+            tree.pop(section, None)
     loader = _Loader(path, text)
     settings = loader.settings(tree)
     faults = sorted(loader.faults, key=lambda f: f.line)

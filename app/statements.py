@@ -87,7 +87,7 @@ def statement_records(path: Path, profiles: Sequence[Profile] = ()) -> Iterator[
     entries of one statement at a time.
     """
     try:
-        document = _document(path)
+        document = document_at(path)
     except OSError as error:
         yield _rejected(path, [_unreadable(path, error)])
         return
@@ -173,7 +173,8 @@ def _sequence(statement: Statement) -> str:
     return (statement.number or "").partition("/")[0]
 
 
-def _document(path: Path) -> Document:
+def document_at(path: Path) -> Document:
+    """Return a file as a Document that lies where it is; OSError when it cannot be opened."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         head = file.read(HEAD)

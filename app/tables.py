@@ -8,6 +8,7 @@ triggers refuse UPDATE and DELETE.
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import (
@@ -429,19 +430,20 @@ def _make_append_only(_table: Table, connection: Connection, **_: object) -> Non
         connection.exec_driver_sql(statement)
 
 
-def connect(url: str) -> Engine:
+def connect(url: str, *, lasting: bool = True) -> Engine:
     """Open the database at a SQLAlchemy URL and create what is missing.
 
     SQLite runs in WAL mode with full synchronisation: a committed decision
-    survives a power cut. Every transaction takes the write lock at its start,
-    so that two writers wait for each other instead of failing half-way.
+    survives a power cut, unless the database is not `lasting` and thrown away
+    anyway. Every transaction takes the write lock at its start, so that two
+    writers wait for each other instead of failing half-way.
     """
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         if parsed.database and parsed.database != ":memory:":
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
         engine = create_engine(url, connect_args={"timeout": 60, "check_same_thread": False})
-        event.listen(engine, "connect", _tune_sqlite)
+        event.listen(engine, "connect", partial(_tune_sqlite, "FULL" if lasting else "OFF"))
         event.listen(engine, "begin", lambda c: c.exec_driver_sql("BEGIN IMMEDIATE"))
     else:
         engine = create_engine(url, pool_pre_ping=True, pool_size=10)
@@ -453,9 +455,18 @@ def connect(url: str) -> Engine:
     return engine
 
 
-def _tune_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+#: What SQLite keeps of a database in memory, in KiB: the indexes that a large night fills.
+_CACHE_KIB = 32_768
+
+
+def _tune_sqlite(
+    synchronous: str, connection: DBAPIConnection, _entry: ConnectionPoolEntry
+) -> None:
     connection.isolation_level = None
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY"):
-        cursor.execute(f"PRAGMA {pragma}")
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute(f"PRAGMA synchronous={synchronous}")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.execute("PRAGMA temp_store=MEMORY")
+    cursor.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
     cursor.close()

@@ -1,69 +1,62 @@
 """`nightclerk try DIR`: the whole night on a folder of exports, touching nothing else.
 
 Tables in the documented columns, bank files, and documents if there are any
-go through the same decisions as every night, on a temporary database. What
-comes out is a workbook, a report, and two JSON-lines files for scoring.
+go through the same decisions as every night, on a temporary database, under
+the rules of the configuration. What comes out is a workbook, a report, and two
+JSON-lines files; and, against an earlier trial, what is decided otherwise now.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import gc
-import json
-import multiprocessing
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
-from typing import IO, Any, Generic, TypeVar
+from typing import IO
 
 from sqlalchemy import select
 
 from app.actions import bank, intake, invoices, reconciliation
+from app.aside import Aside
 from app.codec import load
-from app.export import invoice_record, match_record
+from app.comparison import INVOICES, MATCHES, changes, counted, write_changes
+from app.export import invoice_lines
+from app.exports import BANK_TABLES, PURCHASE_TABLES, Exports, look
 from app.flow import Direct, Progress
-from app.ledger import match_rows
 from app.masterdata import save
 from app.morning import gather
 from app.office import Office
 from app.report import as_html
-from app.settings import load as load_settings
-from app.store import note
+from app.settings import Settings
+from app.settings import rules as load_rules
+from app.statements import document_at
+from app.store import chunks, note
 from app.tables import transactions
-from connectors.keeping import chunks_of, keep_bytes
-from connectors.posters.workbook import write_new
+from app.trial_results import (
+    Purchases,
+    match_purchases,
+    write_ledger,
+    write_lines,
+    write_matches,
+)
 from connectors.tables import Tables, load_tables
-from connectors.tables.kinds import TABLES
-from matching.payments import Books, reconcile
-from matching.policy import Policy, Post, decide
-from matching.purchases import PurchaseBooks, match_invoice
-from records.banking import BankTransaction
-from records.documents import Document
+from connectors.workbooks.fresh import write_workbook
+from matching.payments import Books, PaymentPolicy, reconcile
+from records.banking import BankTransaction, OpenItem
 from records.failures import KnownFailure
 from records.findings import Finding
 from records.invoices import ReceivedInvoice
-from records.matches import Decision, InvoiceMatch, Match
-from records.media import HEAD, sniff
-from records.postings import Posting, Row, Value
+from records.matches import Decision, Match
 
-#: Where bank files are looked for when no folder is named; the first with files wins.
-STATEMENT_FOLDERS = ("statements/camt053", "statements/mt940", "statements/csv", "statements")
-#: Where documents are looked for.
-DOCUMENT_FOLDERS = ("invoices", "documents", "mail")
-
-#: What only purchases need; the rest, without them, is what the bank needs.
-_ONLY_PURCHASES = frozenset(
-    {"purchase_orders", "goods_receipts", "uom_conversions", "supplier_invoice_lines"}
-)
-_PURCHASE_TABLES = _ONLY_PURCHASES | {"vendors", "supplier_invoices", "recurring_contracts"}
-_BANK_TABLES = frozenset(TABLES) - _ONLY_PURCHASES
-
-T = TypeVar("T")
+#: Matches are stored so many at a time, so that their rows are not all in memory.
+_STORED_AT_ONCE = 20_000
+#: Other error budgets that the summary shows beside the office's own.
+_OTHER_BUDGETS = (0.001, 0.02)
 
 
 def run_trial(
@@ -71,77 +64,128 @@ def run_trial(
     statements: str | None,
     out: Path,
     to: IO[str],
+    *,
+    config: Path | None = None,
+    against: Path | None = None,
     progress: Progress | None = None,
 ) -> int:
-    """Run the trial, say what it found and where; return the exit code."""
+    """Run the trial, say what it found and where; return the exit code.
+
+    `config` gives the rules (None: the defaults); nothing it connects to is
+    touched. `against` is what an earlier trial wrote. KnownFailure when there
+    is nothing to try or to compare with.
+    """
+    exports = look(folder, statements)
+    if against is not None:
+        _comparable(against, out)
     out.mkdir(parents=True, exist_ok=True)
     # Millions of records, hardly any garbage: collecting it costs a third of the time.
     gc.disable()
-    with tempfile.TemporaryDirectory(prefix="nightclerk-try-") as temporary:
-        config = Path(temporary) / "config.yaml"
-        config.write_text("database: sqlite:///trial.db\nfiles: files\n", encoding="utf-8")
-        office = Office.open(load_settings(config), "bot:trial")
-        try:
-            _Trial(office, folder, statements, out, to, progress).run()
-        finally:
-            office.database.dispose()
+    try:
+        with tempfile.TemporaryDirectory(prefix="nightclerk-try-") as temporary:
+            office = Office.open(_settings(Path(temporary), config), "bot:trial", lasting=False)
+            try:
+                _Trial(office, exports, out, to, progress).run()
+            finally:
+                office.database.dispose()
+    finally:
+        gc.enable()
+    if against is not None:
+        _compare(against, out, to)
     return 0
+
+
+def _settings(temporary: Path, config: Path | None) -> Settings:
+    if config is None:
+        config = temporary / "config.yaml"
+        config.write_text("", encoding="utf-8")
+    return dataclasses.replace(
+        load_rules(config),
+        database=f"sqlite:///{temporary / 'trial.db'}",
+        files=temporary / "files",
+    )
+
+
+def _comparable(against: Path, out: Path) -> None:
+    """Refuse early what could not be compared in the end."""
+    for name in (MATCHES, INVOICES):
+        if not (against / name).is_file():
+            raise KnownFailure(
+                f"{against} holds no {name}. Name the folder that an earlier `nightclerk try` "
+                "wrote."
+            )
+    if against.resolve() == out.resolve():
+        raise KnownFailure(f"{out} would be overwritten. Give this trial another folder: --out.")
+
+
+def _compare(against: Path, out: Path, to: IO[str]) -> None:
+    found = list(changes(against, out))
+    if not found:
+        to.write(f"\nNothing is decided otherwise than in {against}.\n")
+        return
+    write_changes(out / "changes.jsonl", found)
+    write_workbook(out / "changes.xlsx", {"Changes": (change.line() for change in found)})
+    to.write(f"\nDecided otherwise than in {against}:\n")
+    for text in counted(found):
+        to.write(f"  {text}\n")
+    to.write(f"Each of them, and why: {out / 'changes.xlsx'}\n")
 
 
 class _Trial:
     """One trial: what was read, and what was decided."""
 
     def __init__(
-        self,
-        office: Office,
-        folder: Path,
-        statements: str | None,
-        out: Path,
-        to: IO[str],
-        progress: Progress | None,
+        self, office: Office, exports: Exports, out: Path, to: IO[str], progress: Progress | None
     ) -> None:
-        self.office, self.folder, self.out, self.to = office, folder, out, to
-        self.statements, self.progress = statements, progress
+        self.office, self.exports, self.out, self.to = office, exports, out, to
+        self.progress = progress
 
     def run(self) -> None:
         started = time.perf_counter()
-        # Purchases and bank do not need each other: one core each.
-        purchases: _Aside[_Purchases] = _Aside(
-            _match_purchases,
-            self.folder,
+        for gap in self.exports.gaps():
+            self.to.write(f"  {gap}\n")
+        # Purchases and bank do not need each other. What the bank needs goes
+        # first: there, one thing waits for another.
+        aside: Aside[Purchases] = Aside(
+            match_purchases,
+            self.exports.folder,
             self.office.settings.matching,
-            self.out / "invoices.jsonl",
+            self.out / INVOICES,
+            yielding=True,
         )
         with self._phase("tables of the bank"):
-            tables = load_tables(self.folder, kinds=_BANK_TABLES)
+            tables = load_tables(self.exports.folder, kinds=BANK_TABLES, without=(ReceivedInvoice,))
         with self._phase("bank files read and stored"):
             self._load_statements()
         with self._phase("accounts proven"):
             stopped = bank.prove_accounts(self.office)
-        with self._phase("bank lines matched"):
-            given = self._movements()
-            made = reconcile(given, _books(tables), self.office.settings.payments)
-        with self._phase("waiting for purchases"):
-            matched = purchases.result()
-        workbook: _Aside[None] = _Aside(
-            _write_workbook, self.out / "ledger.xlsx", matched.rows, dict(given), made
-        )
-        with self._phase("matches stored and written"):
-            transactions_by_id = dict(given)
-            with self.office.database.begin() as tx:
-                counts = reconciliation.keep_matches(
-                    tx, self.office, None, transactions_by_id, made
-                )
-                note(tx, self.office, "source", "tables", "import", tables.findings)
-            _write_matches(self.out / "matches.jsonl", transactions_by_id, made)
         with self._phase("documents"):
             documents = self._documents()
+        with self._phase("bank lines matched"):
+            given = self._movements()
+            books = _books(tables)
+            unread, tables = tables.findings, Tables()
+            made = reconcile(list(given.items()), books, self.office.settings.payments)
+            del books
+        with self._phase("waiting for purchases"):
+            purchases = aside.result()
+            with self.office.database.begin() as tx:
+                write_lines(self.out / INVOICES, invoice_lines(tx), more=True)
+        workbook: Aside[None] = Aside(
+            write_ledger, self.out / "ledger.xlsx", self.out / INVOICES, given, made
+        )
+        with self._phase("matches stored and written"):
+            counts = self._store(given, made, unread)
         with self._phase("waiting for the workbook"):
             workbook.result()
         with self._phase("report"):
             self._report()
-        findings = (*tables.findings, *matched.findings)
-        self._summary(findings, matched.counts, counts, made, stopped, documents)
+        self._say_bank(made, counts, stopped)
+        self._say_invoices(purchases, documents)
+        if findings := (*unread, *purchases.findings):
+            self.to.write(f"Tables: {len(findings)} rows could not be read, e.g. {findings[0]}\n")
+        self.to.write(f"\nLook at {self.out / 'report.html'} and {self.out / 'ledger.xlsx'};\n")
+        self.to.write(f"for other programs {self.out / MATCHES} and {self.out / INVOICES}.\n")
         self.to.write(f"In {time.perf_counter() - started:.1f} s.\n")
 
     @contextmanager
@@ -155,81 +199,86 @@ class _Trial:
         self.to.flush()
 
     def _load_statements(self) -> None:
-        given = [_document(self.office, path) for path in self._statement_files()]
+        given = {document_at(path): None for path in self.exports.statements}
         with self.office.database.begin() as tx:
             for one in given:
                 bank.add_file(tx, self.office, one)
-        bank.load_statements(self.office, dict.fromkeys(given))
+        bank.load_statements(self.office, given)
 
-    def _statement_files(self) -> Sequence[Path]:
-        wanted = (self.statements,) if self.statements else STATEMENT_FOLDERS
-        for name in wanted:
-            folder = self.folder / name
-            if folder.is_dir():
-                found = sorted(p for p in folder.rglob("*") if p.is_file())
-                if found:
-                    return found
-        return ()
-
-    def _movements(self) -> list[tuple[str, BankTransaction]]:
+    def _movements(self) -> dict[str, BankTransaction]:
         query = select(transactions.c.id, transactions.c.data).where(transactions.c.state == "new")
         with self.office.database.begin() as tx:
-            rows = tx.execute(query.order_by(transactions.c.id)).all()
-        return [(row.id, load(BankTransaction, row.data)) for row in rows]
+            rows = tx.execute(query.order_by(transactions.c.id))
+            return {row.id: load(BankTransaction, row.data) for row in rows}
 
     def _documents(self) -> int:
-        paths = [
-            path
-            for name in DOCUMENT_FOLDERS
-            for path in sorted((self.folder / name).rglob("*"))
-            if path.is_file()
-        ]
+        paths = self.exports.documents
         if not paths:
             return 0
-        tables = load_tables(self.folder, kinds=_PURCHASE_TABLES)
+        tables = load_tables(self.exports.folder, kinds=PURCHASE_TABLES, without=(OpenItem,))
         with self.office.database.begin() as tx:
             given = (*tables.vendors, *tables.purchase_orders, *tables.goods_receipts)
             save(tx, self.office, "tables", (*given, *tables.unit_conversions, *tables.contracts))
             save(tx, self.office, "tables", tables.supplier_invoices)
         for path in paths:
-            intake.take_file(self.office, path, str(path.relative_to(self.folder)))
+            origin = str(path.relative_to(self.exports.folder))
+            intake.take_file(self.office, path, origin)
         flow = Direct(self.office)
         for first in (True, False):
             flow.each(_process, intake.pending(self.office, first))
         return len(paths)
 
+    def _store(
+        self, given: dict[str, BankTransaction], made: Sequence[Match], unread: Sequence[Finding]
+    ) -> Counter[str]:
+        counts: Counter[str] = Counter()
+        for some in chunks(made, _STORED_AT_ONCE):
+            with self.office.database.begin() as tx:
+                counts.update(reconciliation.keep_matches(tx, self.office, None, given, some))
+        with self.office.database.begin() as tx:
+            note(tx, self.office, "source", "tables", "import", unread)
+        write_matches(self.out / MATCHES, given, made)
+        return counts
+
     def _report(self) -> None:
         with self.office.database.begin() as tx:
             at = datetime.now(UTC)
-            morning = gather(tx, company=self.folder.name, at=at, since=None, owners={})
+            name = self.exports.folder.name
+            morning = gather(tx, company=name, at=at, since=None, owners={})
         (self.out / "report.html").write_text(as_html(morning), encoding="utf-8")
 
-    def _summary(
-        self,
-        findings: Sequence[Finding],
-        invoices_by_status: Counter[str],
-        lines_by_state: dict[str, int],
-        made: Sequence[Match],
-        stopped: Sequence[str],
-        documents: int,
+    def _say_bank(
+        self, made: Sequence[Match], counts: Counter[str], stopped: Sequence[str]
     ) -> None:
-        say = self.to.write
-        budget = self.office.settings.payments.tolerated_false_rate
-        with_items = sum(1 for m in made if m.allocations)
-        posted = sum(1 for m in made if m.allocations and m.decision is Decision.POST)
-        say(f"\nBank: {len(made)} lines. Would post {posted} of {with_items} with items")
-        say(f" (tolerated false rate {budget:g}); the rest are suggestions.\n")
-        say("  " + ", ".join(f"{n} {state}" for state, n in sorted(lines_by_state.items())) + "\n")
+        states = ", ".join(f"{n} {state}" for state, n in sorted(counts.items()))
+        self.to.write(f"\nBank: {len(made)} lines. {states or 'None'}.\n")
+        for text in _budget(made, self.office.settings.payments):
+            self.to.write(f"  {text}\n")
         for account in stopped:
-            say(f"  STOPPED {account}: see the report; a statement is missing or broken.\n")
-        total = sum(invoices_by_status.values())
-        counted = ", ".join(f"{n} {s}" for s, n in sorted(invoices_by_status.items()))
-        say(f"Invoices: {total} in the tables: {counted or 'none'}.")
-        say(f" Documents read: {documents}.\n")
-        if findings:
-            say(f"Tables: {len(findings)} rows could not be read, e.g. {findings[0]}\n")
-        say(f"\nLook at {self.out / 'report.html'} and {self.out / 'ledger.xlsx'};\n")
-        say(f"for other programs {self.out / 'matches.jsonl'} and {self.out / 'invoices.jsonl'}.\n")
+            self.to.write(
+                f"  STOPPED {account}: see the report; a statement is missing or broken.\n"
+            )
+
+    def _say_invoices(self, purchases: Purchases, documents: int) -> None:
+        counted = ", ".join(f"{n} {status}" for status, n in sorted(purchases.counts.items()))
+        self.to.write(f"Invoices: {purchases.counts.total()} in the tables: {counted or 'none'}.")
+        self.to.write(f" Documents read: {documents}.\n")
+
+
+def _budget(made: Sequence[Match], policy: PaymentPolicy) -> Iterator[str]:
+    """Yield what the tolerated rate of false matches means here, and what others would."""
+    found = [m for m in made if m.allocations]
+    if not found:
+        return
+    posted = [m for m in found if m.decision is Decision.POST]
+    wrong = sum(1 - m.confidence for m in posted)
+    rate = policy.tolerated_false_rate
+    yield f"would post {len(posted)} of {len(found)} matches with items, by its own"
+    yield f"  reckoning {wrong:.1f} of them wrong (tolerated_false_rate {rate:g});"
+    yield f"would suggest {len(found) - len(posted)} for a person to decide."
+    for other in _OTHER_BUDGETS:
+        sure = sum(1 - m.confidence <= other + 1e-9 for m in found)
+        yield f"with tolerated_false_rate {other:g} it would post about {sure}"
 
 
 def _process(flow: Direct, work: str) -> None:
@@ -239,15 +288,6 @@ def _process(flow: Direct, work: str) -> None:
         return
     flow.step(invoices.match, work)
     flow.step(invoices.settle, work, "trial")
-
-
-def _document(office: Office, path: Path) -> Document:
-    kept = keep_bytes(office.files, chunks_of(path))
-    with path.open("rb") as handle:
-        media_type = sniff(handle.read(HEAD))
-    return Document(
-        id=kept.sha256, media_type=media_type, path=kept.path, name=path.name, size=kept.size
-    )
 
 
 def _books(tables: Tables) -> Books:
@@ -262,140 +302,4 @@ def _books(tables: Tables) -> Books:
         payroll_runs=tables.payroll_runs,
         contracts=tables.contracts,
         fx_rates=tables.fx_rates,
-    )
-
-
-def _write_matches(path: Path, given: dict[str, BankTransaction], made: Sequence[Match]) -> None:
-    with path.open("w", encoding="utf-8") as out:
-        for match in made:
-            reference = given[match.transaction_id].bank_reference or match.transaction_id
-            out.write(json.dumps(match_record(reference, match), ensure_ascii=False) + "\n")
-
-
-class _Aside(Generic[T]):
-    """A function in a process of its own, beside what goes on here."""
-
-    def __init__(self, function: Callable[..., T], *arguments: object) -> None:
-        # A fork shares what is read already; no thread is running yet that could hold a lock.
-        context = multiprocessing.get_context("fork")
-        self._receiver, sender = context.Pipe(duplex=False)
-        self._process = context.Process(
-            target=_aside, args=(sender, function, arguments), daemon=True
-        )
-        self._process.start()
-        sender.close()
-
-    def result(self) -> T:
-        """Wait for the result; whatever the function raised is raised here."""
-        try:
-            made = self._receiver.recv()
-        except EOFError:
-            raise KnownFailure(
-                "A part of the trial died; there may be too little memory."
-            ) from None
-        self._process.join()
-        if isinstance(made, Exception):
-            raise made
-        result: T = made
-        return result
-
-
-def _aside(sender: Any, function: Callable[..., object], arguments: Sequence[object]) -> None:
-    try:
-        made: object = function(*arguments)
-    except Exception as error:
-        made = error
-    sender.send(made)
-
-
-@dataclass(frozen=True, slots=True)
-class _Purchases:
-    """What became of the invoices in the tables; `rows` are (key, values) of their sheet."""
-
-    counts: Counter[str]
-    rows: list[tuple[str, tuple[Value, ...]]]
-    findings: tuple[Finding, ...]
-
-
-def _match_purchases(folder: Path, policy: Policy, path: Path) -> _Purchases:
-    tables = load_tables(folder, kinds=_PURCHASE_TABLES)
-    counts: Counter[str] = Counter()
-    rows = []
-    with path.open("w", encoding="utf-8") as out:
-        for received, match, decision in match_received(tables, policy):
-            counts[match.status] += 1
-            line = invoice_record(received.id, match, decision)
-            out.write(json.dumps(line, ensure_ascii=False) + "\n")
-            rows.append((received.id, _invoice_row(received, match, decision)))
-    return _Purchases(counts, rows, tables.findings)
-
-
-def _write_workbook(
-    path: Path,
-    purchases: Sequence[tuple[str, tuple[Value, ...]]],
-    given: dict[str, BankTransaction],
-    made: Sequence[Match],
-) -> None:
-    rows = [
-        Row(sheet="Invoices", key=key, values=dict(zip(_INVOICE_COLUMNS, values, strict=True)))
-        for key, values in purchases
-    ]
-    for match in made:
-        rows += match_rows(match, given[match.transaction_id], 1)
-    write_new(
-        path,
-        [Posting(key="trial", target="trial", kind="trial", subject="trial", rows=tuple(rows))],
-    )
-
-
-def match_received(
-    tables: Tables, policy: Policy
-) -> Iterator[tuple[ReceivedInvoice, InvoiceMatch, str]]:
-    """Match every supplier invoice of the tables in the order of receipt; yield `post` or `suggest`."""
-    books = PurchaseBooks(
-        vendors=tables.vendors,
-        order_lines=(line for order in tables.purchase_orders for line in order.lines),
-        receipts=tables.goods_receipts,
-        conversions=tables.unit_conversions,
-        contracts=tables.contracts,
-    )
-    for received in tables.supplier_invoices:
-        match = match_invoice(received.id, received.invoice, books, policy)
-        books.consume(received.id, received.invoice, match)
-        verdict = decide(received.invoice, match, (), policy)
-        yield received, match, "post" if isinstance(verdict, Post) else "suggest"
-
-
-_INVOICE_COLUMNS = (
-    "Vendor",
-    "Vendor name",
-    "Invoice number",
-    "Invoice date",
-    "Currency",
-    "Gross",
-    "Orders",
-    "Status",
-    "Exceptions",
-    "Decision",
-    "Confidence",
-)
-
-
-def _invoice_row(
-    received: ReceivedInvoice, match: InvoiceMatch, decision: str
-) -> tuple[Value, ...]:
-    """Return one row of the Invoices sheet, in the order of `_INVOICE_COLUMNS`."""
-    invoice = received.invoice
-    return (
-        match.vendor_id,
-        invoice.seller.name,
-        invoice.number,
-        invoice.issue_date,
-        invoice.currency,
-        invoice.gross_total,
-        ", ".join(sorted({a.order_id for a in match.allocations})) or None,
-        match.status,
-        ", ".join(match.exceptions) or None,
-        decision,
-        Decimal(str(round(match.confidence, 4))),
     )

@@ -54,4 +54,12 @@ def trial(given: argparse.Namespace) -> int:
         raise KnownFailure(f"{given.folder} is not a folder. Give the folder with your exports.")
     out = given.out or given.folder.resolve().with_name(f"{given.folder.resolve().name}-trial")
     with progress_bar() as progress:
-        return run_trial(given.folder, given.statements, out, sys.stdout, progress)
+        return run_trial(
+            given.folder,
+            given.statements,
+            out,
+            sys.stdout,
+            config=given.config if given.config.exists() else None,
+            against=given.against,
+            progress=progress,
+        )

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from connectors.keeping import sync_folder
 from connectors.locking import only_writer
@@ -99,19 +98,6 @@ class Poster:
         return f"{self._settings.path}: workbook with {rows or 'no'} rows of ours"
 
 
-def write_new(path: Path, postings: Iterable[Posting]) -> None:
-    """Write a fresh workbook with the rows of all postings; an existing file is replaced.
-
-    Nothing else is left beside it: what is replaced whole needs no lock.
-    """
-    with _explained(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=path.parent, prefix=".making-") as folder:
-            made = Path(folder) / path.name
-            _write(made, list(postings), fresh=True)
-            made.replace(path)
-
-
 @contextmanager
 def _explained(path: Path) -> Iterator[None]:
     """Turn what can go wrong with a file into the failures the engine knows."""
@@ -170,15 +156,13 @@ def _remember(path: Path, stamp: _Stamp, indexes: dict[str, Index]) -> None:
     _KNOWN[path] = (stamp, indexes)
 
 
-def _write(
-    path: Path, postings: Sequence[Posting], *, fresh: bool = False
-) -> Mapping[tuple[str, str], str]:
+def _write(path: Path, postings: Sequence[Posting]) -> Mapping[tuple[str, str], str]:
     """Write what is missing of all postings; return the place of every row.
 
     The caller holds the lock, so the working folder is ours alone, and what
     lies in it was left by a process that was killed.
     """
-    before = None if fresh or not path.exists() else _stamp(path)
+    before = _stamp(path) if path.exists() else None
     work = path.with_name(f".{path.name}.work")
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)

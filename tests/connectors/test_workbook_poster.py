@@ -14,7 +14,7 @@ import pytest
 import xlsxwriter
 from openpyxl.styles import Font
 
-from connectors.posters.workbook import Poster, write_new
+from connectors.posters.workbook import Poster
 from records.failures import Rejected, Unavailable
 from records.postings import Posting, Row, Value
 from tests.connectors.test_posters import posting
@@ -284,13 +284,6 @@ def test_a_link_to_the_workbook_stays_a_link(tmp_path: Path) -> None:
     poster(link).post([posting(2)])
     assert link.is_symlink() and openpyxl.load_workbook(real)["Invoices"]["A3"].value == "R-2"
     assert real.stat().st_mode & 0o777 == 0o664, "permissions stay as people set them"
-
-
-def test_a_fresh_workbook_replaces_an_old_report(path: Path) -> None:
-    write_new(path, [posting(1)])
-    write_new(path, [posting(2)])
-    sheet = openpyxl.load_workbook(path)["Invoices"]
-    assert [row[0].value for row in sheet.iter_rows(min_row=2)] == ["R-2"]
 
 
 def test_a_bad_sheet_name_is_refused(path: Path) -> None:
