@@ -146,13 +146,20 @@ def _add_desk(commands: _Commands) -> None:
         "correct",
         "desk:correct",
         "enter or change values of a held document",
-        "It is matched again with them. An empty value removes what was read.",
+        "It is matched again with them. An empty value removes what was read. The vendor's next "
+        "document of this layout is read accordingly.",
     )
     correct.add_argument("id", metavar="ID", help=_ID)
     correct.add_argument(
         "values", nargs="+", metavar="FIELD=VALUE", help="e.g. gross_total=119.00 quantity:2=5"
     )
     _by_person(correct)
+    layouts = commands.add(
+        "layouts", "layouts:layouts", "show what corrections taught, or forget it"
+    )
+    layouts.add_argument("key", nargs="?", metavar="KEY", help="one layout, as the list names it")
+    layouts.add_argument("--forget", action="store_true", help="drop what is known of it")
+    _by_person(layouts)
     audit = commands.add("audit", "desk:audit", "prove that the audit trail was not changed")
     audit.add_argument("what", choices=["verify"])
 

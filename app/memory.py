@@ -93,13 +93,18 @@ def contradict(tx: Connection, office: Office, document_id: str, key: str, name:
     _count(tx, office, document_id, key, {name}, held=False)
 
 
+def find_layout(tx: Connection, key: str) -> Layout:
+    """Return a layout by its key; raises KnownFailure where there is none."""
+    row = tx.execute(select(layouts).where(layouts.c.key == key)).first()
+    if row is None:
+        raise KnownFailure(f"there is no layout {key}. `nightclerk layouts` lists them.")
+    return _layout(row)
+
+
 def forget(office: Office, key: str, reason: str) -> Layout:
     """Drop a layout; raises KnownFailure where there is none."""
     with office.database.begin() as tx:
-        row = tx.execute(select(layouts).where(layouts.c.key == key)).first()
-        if row is None:
-            raise KnownFailure(f"there is no layout {key}. `nightclerk layouts` lists them.")
-        layout = _layout(row)
+        layout = find_layout(tx, key)
         tx.execute(delete(layouts).where(layouts.c.key == key))
         evidence = {"layout": key, "vendor": layout.vendor, "reason": reason}
         record(tx, office, [Entry(action="forget", subject=f"layout {key}", evidence=evidence)])
