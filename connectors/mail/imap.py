@@ -111,6 +111,8 @@ class Mailbox:
         self._account = settings.name or f"{settings.user}@{settings.host}"
         self._context = tls_context(settings.ca_file)
         self._writer: Session | None = None
+        #: Messages of this run that nobody tried to settle before.
+        self._untried: set[str] = set()
         self._tokens = None
         if settings.oauth_token_url:
             grant = Grant(
@@ -142,6 +144,7 @@ class Mailbox:
                             start = places.get(folder)
                             for message, place in self._new(session, folder, start, share):
                                 places = {**places, folder: place}
+                                self._untried.add(message.key)
                                 yield message, json.dumps(places, ensure_ascii=False)
                                 faults = 0
                                 share = min(1.0, share * 1.1)
@@ -167,7 +170,7 @@ class Mailbox:
         # The server may have closed a connection that was idle; a new one is tried once.
         for is_last in (False, True):
             try:
-                self._settle(folder, int(validity), int(uid), outcome)
+                self._settle(message, folder, int(validity), int(uid), outcome)
                 return
             except Unavailable:
                 self._drop()
@@ -379,7 +382,7 @@ class Mailbox:
             findings=(problem,),
         )
 
-    def _settle(self, folder: str, validity: int, uid: int, outcome: str) -> None:
+    def _settle(self, message: Message, folder: str, validity: int, uid: int, outcome: str) -> None:
         if self._writer is None:
             self._writer = self._session()
         session = self._writer
@@ -395,14 +398,15 @@ class Mailbox:
             if self._settings.settle == "flag":
                 session.client.add_flags([uid], [self._settings.keyword], silent=True)
             else:
-                self._move(session, uid, self._settings.move_to.replace("{outcome}", outcome))
+                target = self._settings.move_to.replace("{outcome}", outcome)
+                self._move(session, message, uid, target)
 
     def _keyword_checked(self, said: dict[bytes, Any]) -> None:
         allowed = {bytes(flag).lower() for flag in said.get(b"PERMANENTFLAGS", ())}
         if not allowed & {b"\\*", self._settings.keyword.lower().encode()}:
             raise Rejected(f"{self._settings.host} keeps no keywords. Use settle: move.")
 
-    def _move(self, session: Session, uid: int, target: str) -> None:
+    def _move(self, session: Session, message: Message, uid: int, target: str) -> None:
         client = session.client
         if target not in session.known_folders:
             if not client.folder_exists(target):
@@ -412,11 +416,35 @@ class Mailbox:
         if client.has_capability("MOVE"):
             client.move([uid], target)
             return
-        client.copy([uid], target)
+        # An earlier try may have ended between copying and marking.
+        tried = message.key not in self._untried
+        self._untried.discard(message.key)
+        if not (tried and self._is_copied(session, message, target)):
+            client.copy([uid], target)
         client.add_flags([uid], [b"\\Deleted"], silent=True)
         # A plain EXPUNGE would also remove what people have marked; better leave ours marked.
         if client.has_capability("UIDPLUS"):
             client.uid_expunge([uid])
+
+    def _is_copied(self, session: Session, message: Message, target: str) -> bool:
+        """Say whether the target folder holds the very bytes that we keep of the message."""
+        place = session.selected
+        if place is None or message.path is None:
+            return False
+        kept = message.path.read_bytes()
+        criteria: list[object] = ["UNDELETED", "LARGER", len(kept) - 1, "SMALLER", len(kept) + 1]
+        if message.message_id and message.message_id.isascii():
+            criteria += ["HEADER", "Message-ID", message.message_id]
+        session.select(target, readonly=True)
+        client = session.client
+        found = any(
+            client.fetch([one], ["BODY.PEEK[]"]).get(one, {}).get(b"BODY[]") == kept
+            for one in client.search(criteria)
+        )
+        session.select(place[0], readonly=False)
+        if session.selected != place:
+            raise Unavailable(f"{self._settings.host} renumbered {place[0]} meanwhile.")
+        return found
 
 
 def _file_names(structure: object) -> Iterator[str]:

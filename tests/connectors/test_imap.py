@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -149,6 +150,28 @@ def test_settled_mail_is_moved_once(tmp_path: Path, capability: str) -> None:
         assert server.count("Done/posted") == 1
         left = server.count()
         assert left == 1 or (left == 2 and "T" in server.flags()), "without UIDPLUS it is marked"
+
+
+@pytest.mark.parametrize("with_id", [True, False])
+def test_a_copy_of_an_earlier_try_is_not_made_again(tmp_path: Path, with_id: bool) -> None:
+    """Without MOVE, a process may die between copying a message and marking the original."""
+    first, second = (
+        raw if with_id else re.sub(rb"(?im)^message-id:.*\r?\n", b"", raw)
+        for raw in (mail(1), mail(2))
+    )
+    with Dovecot("IMAP4rev1 UIDPLUS AUTH=PLAIN") as server:
+        server.deliver(first, second)
+        wanted = settings(server, settle="move")
+        found, _ = take(Mailbox(wanted, tmp_path))
+        with Mailbox(wanted, tmp_path)._session() as session:
+            session.client.create_folder("Processed")
+            session.select("INBOX", readonly=False)
+            session.client.copy([int(found[0].key.rsplit("/", 1)[1])], "Processed")
+        again = Mailbox(wanted, tmp_path)
+        for message in found:
+            again.settle(message, "posted")
+        again.close()
+        assert (server.count(), server.count("Processed")) == (0, 2)
 
 
 def test_a_message_that_vanished_is_fine(dovecot: Dovecot, tmp_path: Path) -> None:
