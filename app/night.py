@@ -12,6 +12,7 @@ from app.families import implementation
 from app.flow import Direct, Progress
 from app.office import Office
 from app.tables import documents, postings, runs, transactions
+from connectors.keeping import sweep
 from records.failures import OutsideFailure
 
 #: The order of a whole night: records first, so that invoices find their orders.
@@ -49,6 +50,8 @@ def bot(office: Office, name: str) -> Any:
 
 def run(office: Office, names: Sequence[str], progress: Progress | None = None) -> Night:
     """Run bots one after the other; what fails for a reason outside is told, not raised."""
+    if not office.rehearses:
+        sweep(office.files)
     before = counts(office)
     failures: list[str] = []
     for name in names:

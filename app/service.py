@@ -23,6 +23,7 @@ from app.health import Watch
 from app.night import bot as make_bot
 from app.office import Office
 from app.timetable import timetable
+from connectors.keeping import sweep
 from records.failures import KnownFailure
 from schedules.clock import Clock
 from schedules.schedule import Schedule
@@ -115,7 +116,8 @@ class Service:
             self._clock.tick()
 
     def tidy(self) -> None:
-        """Forget history that nobody needs any more."""
+        """Forget history that nobody needs any more, and sweep up after those who died."""
+        sweep(self._office.files)
         forgotten = self._engine.backlog.purge(self._office.clock() - _HISTORY)
         if forgotten:
             log.info("forgot old history", flows=forgotten)

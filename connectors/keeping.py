@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+
+
+#: How files begin that are not whole yet.
+_PREFIX = ".incoming-"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +35,7 @@ def keep_bytes(folder: Path, chunks: Iterable[bytes]) -> Kept:
     folder.mkdir(parents=True, exist_ok=True)
     digest = hashlib.sha256()
     size = 0
-    with NamedTemporaryFile(dir=folder, prefix=".incoming-", delete=False) as incoming:
+    with NamedTemporaryFile(dir=folder, prefix=_PREFIX, delete=False) as incoming:
         try:
             for chunk in chunks:
                 digest.update(chunk)
@@ -52,7 +57,7 @@ def keep_bytes(folder: Path, chunks: Iterable[bytes]) -> Kept:
 
 def write_whole(target: Path, raw: bytes) -> None:
     """Write a file so that readers see the old bytes or the new, also after a crash."""
-    with NamedTemporaryFile(dir=target.parent, prefix=".incoming-", delete=False) as incoming:
+    with NamedTemporaryFile(dir=target.parent, prefix=_PREFIX, delete=False) as incoming:
         try:
             incoming.write(raw)
             incoming.flush()
@@ -62,6 +67,20 @@ def write_whole(target: Path, raw: bytes) -> None:
             with suppress(FileNotFoundError):
                 Path(incoming.name).unlink()
     sync_folder(target.parent)
+
+
+def sweep(folder: Path, older_than_seconds: float = 24 * 3600.0) -> int:
+    """Delete what processes that died left half-written in `folder`; return how many files.
+
+    Younger files may belong to somebody who is still writing.
+    """
+    count = 0
+    for path in folder.glob(f"{_PREFIX}*"):
+        with suppress(FileNotFoundError):
+            if time.time() - path.stat().st_mtime > older_than_seconds:
+                path.unlink()
+                count += 1
+    return count
 
 
 def sync_folder(folder: Path) -> None:
