@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, select
 
-from app.actions.reconciliation import gather_books
+from app.bank_books import gather_books, twin_items
 from app.codec import load
 from app.masterdata import KINDS, every
 from app.tables import allocations, documents, invoices, payment_proposals, records
@@ -120,11 +120,14 @@ def under_way(tx: Connection) -> frozenset[str]:
     """
     collected = {run.id for run in every(tx, PaymentRun) if run.kind == "pain.008"}
     ordered: Counter[str] = Counter()
+    same = twin_items(tx)
     for row in every(tx, PaymentRunItem):
         if row.run_id not in collected:
-            ordered[row.item_id] -= row.amount.rounded().minor
+            ordered[same.get(row.item_id, row.item_id)] -= row.amount.rounded().minor
     left = Counter(ordered)
-    for item_id, minor in tx.execute(select(allocations.c.item_id, allocations.c.amount_minor)):
+    settled = select(allocations.c.item_id, allocations.c.amount_minor)
+    for name, minor in tx.execute(settled):
+        item_id = same.get(name, name)
         if minor * ordered[item_id] > 0:
             left[item_id] -= minor
     return frozenset(item for item, cash in ordered.items() if left[item] * cash > 0)

@@ -256,6 +256,18 @@ allocations = Table(
     Index("allocations_by_item", "item_id"),
 )
 
+payers = Table(
+    # What posted payments proved of accounts, or names, that pay for a customer.
+    "payers",
+    meta,
+    Column("transaction_id", String, primary_key=True),
+    Column("party_id", String, primary_key=True),
+    Column("account", String, nullable=False),
+    # Only where the bank gives no account.
+    Column("name", String, nullable=False),
+    Column("at", String, nullable=False),
+    Column("undone_at", String),
+)
 forbidden = Table(
     # Matches a person undid: never made again by a bot.
     "forbidden",

@@ -18,41 +18,30 @@ from typing import Any
 from sqlalchemy import Connection, func, select, update
 
 from app.audit import Entry, record
+from app.bank_books import Settled, gather_again, gather_books
 from app.closing import closed_until
-from app.codec import dump, load, unplain
+from app.codec import dump, load
 from app.habits import known_habits
 from app.ledger import match_postings
-from app.masterdata import every
 from app.office import Office
+from app.payers import doubt_payer, remember_payers
 from app.store import brief, lock, note, upsert, write_posting
 from app.tables import (
     allocations,
-    documents,
     forbidden,
-    invoices,
     matches,
     transactions,
 )
 from matching.habits import BY_HABIT, BY_PERSON
-from matching.payment_proposals import retained
 from matching.payments import Books, IdentifiedTransaction, reconcile
 from matching.payments.batches import assigned, further
 from records.banking import (
     BankTransaction,
-    CardSettlement,
-    FxRate,
-    OpenItem,
-    OwnAccount,
-    PaymentRun,
-    PaymentRunItem,
-    PayrollRun,
 )
 from records.failures import KnownFailure, Unavailable
 from records.findings import finding
-from records.invoices import Invoice
-from records.matches import Decision, Match, Retention
+from records.matches import Decision, Match
 from records.money import Money
-from records.purchasing import Contract, Customer, Vendor
 
 #: How far back posted movements are looked at again: returns of direct debits
 #: come within eight weeks, or thirteen months where a mandate was missing (rare).
@@ -61,11 +50,11 @@ HINDSIGHT_DAYS = 120
 #: `partly` posted, what is posted stays, and the rest is looked at again.
 UNSETTLED = ("new", "suggested", "open", "partly")
 
+#: What an item is short by and still owed: nobody gave it away.
+RESIDUALS = frozenset({"short_payment"})
+
 #: What a movement that settles no item can be, besides an account of the ledger.
 CATEGORIES = ("fee", "interest", "payroll", "private", "recurring", "tax", "transfer")
-
-#: Minor units by item: cash and what is written off.
-Settled = dict[str, tuple[int, int]]
 
 
 def reconcile_bank(office: Office, target: str | None) -> dict[str, int]:
@@ -83,15 +72,13 @@ def reconcile_bank(office: Office, target: str | None) -> dict[str, int]:
             transactions.c.state == "posted",
             transactions.c.booking_date >= _hindsight(tx).isoformat(),
         )
-        begun = _movements(tx, transactions.c.state == "partly")
-        stored = _stored(tx, {name for name, _ in (*posted, *begun)})
-        books = gather_books(tx, stored)
+        partly = {name for name, _ in _movements(tx, transactions.c.state == "partly")}
+        books, stored = gather_again(tx, {name for name, _ in posted} | partly)
         habits = known_habits(tx)
         stamp = _stamp(tx)
     made = {
         m.transaction_id: m for m in reconcile([*posted, *waiting], books, office.settings.payments)
     }
-    partly = {name for name, _ in begun}
     disputed = _disputed(stored, (made[name] for name in stored), partly)
     chosen = [
         _not_undone(habits.explain(moved, _undisputed(made[name], disputed)), books)
@@ -134,15 +121,6 @@ def _hindsight(tx: Connection) -> date:
     return date.fromisoformat(day) - timedelta(days=HINDSIGHT_DAYS)
 
 
-def _stored(tx: Connection, names: set[str]) -> dict[str, Settled]:
-    """Return what posted movements settled."""
-    found: dict[str, Settled] = {name: {} for name in names}
-    for row in tx.execute(select(allocations)):
-        if row.transaction_id in names:
-            found[row.transaction_id][row.item_id] = (row.amount_minor, row.writeoff_minor)
-    return found
-
-
 def _disputed(stored: dict[str, Settled], made: Iterable[Match], partly: set[str]) -> set[str]:
     """Return the items that posted movements would settle otherwise than they did.
 
@@ -169,92 +147,6 @@ def _undisputed(match: Match, disputed: set[str]) -> Match:
         return match
     why = f"an earlier posted movement settled {', '.join(items)} otherwise than it would today"
     return dataclasses.replace(match, decision=Decision.SUGGEST, reasons=(*match.reasons, why))
-
-
-def gather_books(tx: Connection, again: dict[str, Settled] | None = None) -> Books:
-    """Return everything a bank movement can be about, with what is still open of it.
-
-    What the movements in `again` settled counts as open: they are matched anew.
-    """
-    settled: dict[str, int] = defaultdict(int)
-    for row in tx.execute(select(allocations)):
-        if not again or row.transaction_id not in again:
-            settled[row.item_id] += row.amount_minor + row.writeoff_minor
-    reopened: dict[str, int] = defaultdict(int)
-    for parts in (again or {}).values():
-        for item_id, (cash, written_off) in parts.items():
-            reopened[item_id] += cash + written_off
-    items = [*every(tx, OpenItem), *_own_payables(tx)]
-    return Books(
-        own_accounts=tuple(every(tx, OwnAccount)),
-        vendors=tuple(every(tx, Vendor)),
-        customers=tuple(every(tx, Customer)),
-        items=tuple(
-            _still_open(item, settled[item.id], reopened[item.id])
-            if item.id in settled or item.id in reopened
-            else item
-            for item in items
-        ),
-        payment_runs=tuple(every(tx, PaymentRun)),
-        payment_run_items=tuple(every(tx, PaymentRunItem)),
-        card_settlements=tuple(every(tx, CardSettlement)),
-        payroll_runs=tuple(every(tx, PayrollRun)),
-        contracts=tuple(every(tx, Contract)),
-        fx_rates=tuple(every(tx, FxRate)),
-        forbidden=frozenset(
-            (row.transaction_id, row.item_id) for row in tx.execute(select(forbidden))
-        ),
-    )
-
-
-def _still_open(item: OpenItem, settled: int, reopened: int) -> OpenItem:
-    """Return the item with what is left of it: by its source and by our own postings.
-
-    The source may know of our postings or not yet: the smaller rest is believed.
-    """
-    left = item.gross.rounded().minor - settled
-    if item.open is not None and abs(item.open.minor + reopened) < abs(left):
-        left = item.open.minor + reopened
-    return dataclasses.replace(item, open=Money.of_minor(left, item.gross.currency))
-
-
-def _own_payables(tx: Connection) -> Iterable[OpenItem]:
-    """Yield what we posted ourselves and the office's own list does not hold yet."""
-    listed = {
-        (item.party_id, item.number) for item in every(tx, OpenItem) if item.kind.startswith("ap_")
-    }
-    query = select(invoices, documents.c.state).join(
-        documents, documents.c.id == invoices.c.document_id
-    )
-    for row in tx.execute(query.where(documents.c.state == "posted")):
-        invoice = unplain(Invoice, row.data)
-        if (row.vendor_id, invoice.number) in listed:
-            continue
-        kept = (row.match or {}).get("retention")
-        retention = unplain(Retention, kept) if kept else None
-        due = invoice.amount_due if invoice.amount_due is not None else invoice.payable
-        if retention is not None:
-            due = invoice.payable  # whether or not the vendor took off what is kept back
-        if due is None or invoice.currency is None:
-            continue
-        item = OpenItem(
-            id=row.document_id,
-            kind="ap_credit_note" if invoice.is_credit_note else "ap_invoice",
-            party_id=row.vendor_id,
-            party_name=invoice.seller.name or "",
-            party_iban=invoice.ibans[0] if invoice.ibans else None,
-            party_vat_id=invoice.seller.vat_id,
-            number=invoice.number,
-            issue_date=invoice.issue_date,
-            due_date=invoice.due_date,
-            gross=Money(-invoice.sign * due, invoice.currency),
-            skonto_percent=invoice.skonto_percent,
-            skonto_until=invoice.skonto_until,
-        )
-        if retention is None or retention.amount >= due:
-            yield item
-        else:
-            yield from retained(item, retention.amount, retention.until)
 
 
 def _stamp(tx: Connection) -> tuple[int, int]:
@@ -321,6 +213,7 @@ def keep_matches(
                 postings += [dataclasses.replace(p, date=today) if late else p for p in made_now]
     upsert(tx, matches, rows)
     upsert(tx, allocations, applied)
+    remember_payers(tx, office, ((given[m.transaction_id], m) for m in made))
     for state, ids in states.items():
         for start in range(0, len(ids), 500):
             tx.execute(
@@ -360,7 +253,7 @@ def _state(match: Match) -> str:
 def _applied(match: Match, revision: int) -> list[dict[str, Any]]:
     written_off: dict[str, Decimal] = defaultdict(Decimal)
     for adjustment in match.adjustments:
-        if not adjustment.is_cash and adjustment.item_id:
+        if adjustment.item_id and not adjustment.is_cash and adjustment.kind not in RESIDUALS:
             written_off[adjustment.item_id] += adjustment.amount.amount
     merged: dict[str, Money] = {}
     for one in match.allocations:
@@ -541,5 +434,6 @@ def undo_match(office: Office, transaction_id: str, reason: str) -> None:
         tx.execute(
             update(transactions).where(transactions.c.id == transaction_id).values(state="new")
         )
+        doubt_payer(tx, transaction_id, now)
         evidence = {"items": items, "reason": reason}
         record(tx, office, [Entry(action="undo", subject=transaction_id, evidence=evidence)])

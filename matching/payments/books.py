@@ -28,7 +28,8 @@ class Books:
     contract or card_settlement is taken as the same thing by its id.
 
     `known_payers` are (account, party id) pairs of customers whose payments came
-    from accounts that are not on file, as earlier nights proved by reference.
+    from accounts that are not on file, as earlier nights proved by reference;
+    `known_names` are (name, party id) pairs of payers without an account.
 
     `forbidden` holds (transaction id, item id) pairs that a person has undone:
     they never come back.
@@ -45,6 +46,7 @@ class Books:
     contracts: tuple[Contract, ...] = ()
     fx_rates: tuple[FxRate, ...] = ()
     known_payers: tuple[tuple[str, str], ...] = ()
+    known_names: tuple[tuple[str, str], ...] = ()
     forbidden: frozenset[tuple[str, str]] = frozenset()
 
 

@@ -52,6 +52,18 @@ COUNTS: dict[str, tuple[int, int]] = {
     "several_fit": (22, 76),
     "sum": (2, 1031),
 }
+#: Rules of lines that name their items whole and pay them as they are.
+_NAMING = frozenset(
+    {
+        "instalments",
+        "listed",
+        "listed_group",
+        "listed_skonto",
+        "listed_stranger",
+        "listed_stranger_skonto",
+        "order",
+    }
+)
 _USUAL_ERROR = 0.002
 _WEIGHT = 50
 #: Rules that only say what kind of movement it is; nobody may post on them.
@@ -65,6 +77,11 @@ def confidence(proposal: Proposal) -> float:
     wrong, seen = COUNTS.get(proposal.rule, (0, 0))
     error = (wrong + _USUAL_ERROR * _WEIGHT) / (seen + _WEIGHT)
     return round(max(0.0, 1.0 - error - proposal.doubt), 6)
+
+
+def proves_payer(rule: str) -> bool:
+    """Say whether a match by this rule tells for whom its payer pays: it names its items."""
+    return rule in _NAMING
 
 
 def decide(proposal: Proposal, policy: PaymentPolicy) -> Decision:

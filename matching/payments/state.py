@@ -9,6 +9,7 @@ from matching.payments.contradictions import objection
 from matching.payments.evidence import confidence, decide
 from matching.payments.ledger import PAYABLE, RECEIVABLE, Item, Ledger
 from matching.payments.lines import Line
+from matching.payments.names import NameKey
 from matching.payments.policy import PaymentPolicy
 from matching.payments.proposals import Proposal, Rival
 from matching.payments.references import SPECIFIC_LENGTH, joined
@@ -17,8 +18,9 @@ from matching.payments.timing import Timing
 from matching.payments.wording import INSTALMENT
 from records.matches import Decision
 
-#: Party evidence: account on file, learned account, name in three grades.
-ON_FILE, LEARNED = 5, 4
+#: Party evidence: account on file, learned account, name in three grades; a name
+#: learned from payments without an account weighs like one without its legal form.
+ON_FILE, LEARNED, KNOWN_NAME = 5, 4, 2
 _ROUNDS = 5
 
 
@@ -52,6 +54,11 @@ class State:
             party = self.ledger.customer(party_id)
             if party is not None:
                 self._given.setdefault(compact(iban), {})[party] = 1
+        self._aliases: dict[str, set[int]] = {}
+        for name, party_id in books.known_names:
+            party = self.ledger.customer(party_id)
+            if party is not None:
+                self._aliases.setdefault(NameKey(name).full, set()).add(party)
         self._parties: dict[tuple[str, str], dict[int, int]] = {}
         self._candidates: dict[tuple[str, str], dict[int, int]] = {}
         self.learned: dict[str, dict[int, int]] = {}
@@ -123,6 +130,9 @@ class State:
                 parties, grade = index.find(name)
                 for party in sorted(parties):
                     result[party] = grade
+            aliases = self._aliases.get(NameKey(name).full, ()) if self._aliases else ()
+            if len(aliases) == 1 and not iban:
+                result.setdefault(min(aliases), KNOWN_NAME)
         if iban:
             for party in self.ledger.party_ibans.get(iban, ()):
                 result[party] = ON_FILE

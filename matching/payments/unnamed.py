@@ -132,7 +132,7 @@ def _party_words(grade: int) -> str:
         ON_FILE: "account on file",
         LEARNED: "account known from earlier payments",
         3: "name",
-        2: "name without legal form",
+        2: "name without legal form, or known from earlier payments,",
     }.get(grade, "part of the name")
 
 

@@ -139,3 +139,19 @@ def test_an_account_proved_earlier_tells_the_payer() -> None:
     policy = PaymentPolicy()
     assert reconcile(given, before, policy)[0].decision is Decision.NONE
     assert reconcile(given, after, policy)[0].decision is Decision.POST
+
+
+def test_a_name_proved_earlier_tells_a_payer_without_an_account() -> None:
+    payer = item("AR1", "119.00", party=HOFER, number="RG-2026-0815")
+    other = item("AR2", "64.00", party="Kranz Optik AG", number="RG-2026-0816")
+    known = ("H. Treuhand", f"C-{HOFER}")
+    after = books([payer, other], known_names=(known,))
+    both = books([payer, other], known_names=(known, ("H. Treuhand", "C-Kranz Optik AG")))
+    given = line("B1", "119.00", "Danke", name="H. TREUHAND")
+    elsewhere = line("B1", "119.00", "Danke", name="H. Treuhand", iban="DE75512108001245126199")
+    for of, one, expected in (
+        (after, given, Decision.POST),
+        (both, given, Decision.NONE),
+        (after, elsewhere, Decision.NONE),
+    ):
+        assert reconcile([one], of, PaymentPolicy())[0].decision is expected
