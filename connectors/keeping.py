@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
-
 #: How files begin that are not whole yet.
 _PREFIX = ".incoming-"
 
