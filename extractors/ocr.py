@@ -29,6 +29,8 @@ _SAMPLE_LINES = 8
 #: A skew below this is not worth straightening, in degrees.
 _MIN_SKEW = 0.3
 _MAX_SKEW = 20.0
+#: A picture this many times as long as wide holds no line; the detector would enlarge it to gigabytes.
+_LONGEST_STRIP = 30
 #: PP-OCR swallows spaces; making them this much likelier restores them (measured on receipts).
 _SPACE_WEIGHT = 10.0
 _SYMBOLS = frozenset("€£¥₹₺₽¢§°±²³¹½¼¾×÷µ·•–—‘’‚“”„«»‹›…™®©¡¿№ªº†‡−")
@@ -192,6 +194,8 @@ class _Rapid:
         from rapidocr.main import RapidOCRError
         from rapidocr.utils.process_img import map_boxes_to_original
 
+        if max(pixels.shape[:2]) > _LONGEST_STRIP * min(pixels.shape[:2]):
+            return [], np.zeros((0, 4, 2))
         image, record = self._engine.preprocess_img(pixels)
         try:
             crops, found = self._engine.detect_and_crop(image, record)

@@ -22,6 +22,9 @@ WORD_LIMIT = 20_000
 #: A page with at least this share of characters no font should map to is garbage.
 GARBAGE_SHARE = 0.25
 
+#: Nobody sees what stands farther out, in points; some files put words where no number is (NaN).
+_FAR = 1e6
+
 _ENDS = "\x02\ufffe"
 
 
@@ -172,6 +175,8 @@ def _boxed(text_page: Any, text: str, page: Any, height: float) -> Iterator[Word
             x0, y0, x1, y1 = _extent(text_page, first, end)
         elif end - first > 1:
             y0, y1 = min(y0, low), max(y1, high)
+        if not (abs(x0) < _FAR and abs(y0) < _FAR and abs(x1) < _FAR and abs(y1) < _FAR):
+            continue
         word = match.group()
         if not word.isascii():
             word = word.replace("\ufffe", "-")

@@ -26,6 +26,7 @@ from extractors.codes import (
     payment_fields,
     references_in,
 )
+from extractors.confidence import calibrated
 from extractors.einvoice import envelope, read_xml
 from extractors.einvoice.embedded import Embedded, read_embedded
 from extractors.einvoice.validation import ValidatorMissing, validate
@@ -37,12 +38,14 @@ from extractors.images import (
     is_pictured,
     pdf_page,
 )
-from extractors.ocr import EngineMissing, engine
+from extractors.ocr import Engine, EngineMissing, engine
+from extractors.opinions import with_scan_opinion, with_text_opinion
 from extractors.pages import read_pages
 from extractors.pages.memory import Layout
 from extractors.pdf_text import read_text
 from extractors.receipts import fill_gaps, is_receipt, read_receipt
 from extractors.ruled import read_ruled
+from extractors.templates import Template, apply_templates
 from extractors.words import PageWords
 from records.documents import Document, Field, Kind, Reading
 from records.findings import Finding, Severity, finding
@@ -71,9 +74,11 @@ class ReadOptions:
     use_einvoice: bool = True
     ocr: str = "rapidocr"
     check_rules: bool = False
+    calibrate: bool = True
     own_names: tuple[str, ...] = ()
     own_vat_ids: tuple[str, ...] = ()
     layouts: tuple[Layout, ...] = ()
+    templates: tuple[Template, ...] = ()
     max_bytes: int = 100_000_000
     max_ocr_pages: int = 50
     max_pixels: int = 150_000_000
@@ -194,6 +199,8 @@ class _Seen:
     pages: list[PageWords] = field(default_factory=list)
     codes: list[Code] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    #: The last page that was a picture, for a second opinion.
+    picture: Picture | None = None
 
     @property
     def text(self) -> str:
@@ -207,11 +214,12 @@ class _Seen:
             self.findings.append(finding("no_text", message=message))
             return
         try:
-            self.pages.append(engine(options.ocr).read(picture))
+            self.pages.append(_installed(options.ocr).read(picture))
         except EngineMissing as missing:
             self.findings.append(finding("not_installed", message=str(missing)))
             return
         self.codes += codes_in(picture)
+        self.picture = picture
 
 
 def _see_pdf(data: bytes, span: tuple[int, int] | None, options: ReadOptions) -> _Seen:
@@ -220,8 +228,12 @@ def _see_pdf(data: bytes, span: tuple[int, int] | None, options: ReadOptions) ->
 
     def look(page: Any, words: PageWords, needs_ocr: bool) -> None:
         nonlocal pictured
+        where, size = f"page {words.number}", f"{words.width:.0f} x {words.height:.0f}"
+        if not min(words.width, words.height) >= 1:
+            message = "the page has no area that could show anything"
+            seen.findings.append(finding("damaged", where=where, message=message))
+            return
         if max(words.width, words.height) > _LONGEST_SIDE_POINTS:
-            where, size = f"page {words.number}", f"{words.width:.0f} x {words.height:.0f}"
             seen.findings.append(finding("too_large", where=where, actual=f"{size} points"))
             return
         try:
@@ -233,7 +245,6 @@ def _see_pdf(data: bytes, span: tuple[int, int] | None, options: ReadOptions) ->
             if pictured <= options.max_ocr_pages:
                 seen.look_at(pdf_page(page, words.number), options)
         except pypdfium2.PdfiumError as failure:
-            where = f"page {words.number}"
             seen.findings.append(finding("damaged", where=where, message=str(failure)))
 
     layer = read_text(data, span, look)
@@ -283,11 +294,36 @@ def _read_seen(seen: _Seen, options: ReadOptions, pdf: bytes = b"") -> list[Read
     readings = _read_pages(seen.pages, options)
     if len(readings) == len(seen.pages) == 1 and seen.pages[0].by == "ocr":
         complete = read_receipt if is_receipt(seen.pages) else fill_gaps
-        readings = [complete(seen.pages[0], readings[0])]
+        reading = complete(seen.pages[0], readings[0])
+        readings = [with_scan_opinion(reading, seen.pages[0], partial(_asked, seen, options))]
     elif len(readings) == 1 and pdf and all(page.by == "pdf_text" for page in seen.pages):
         again = partial(_read_pages, options=options)
-        readings = [read_ruled(pdf, seen.pages, readings[0], again)]
+        reading = read_ruled(pdf, seen.pages, readings[0], again)
+        readings = [with_text_opinion(reading, pdf, seen.pages)]
+    if options.calibrate:
+        readings = [calibrated(reading) for reading in readings]
     return [_with_codes(reading, seen) for reading in readings]
+
+
+def _installed(name: str) -> Engine:
+    """Return the engine asked for, or Tesseract where only that is installed."""
+    try:
+        return engine(name)
+    except EngineMissing as missing:
+        try:
+            return engine("tesseract")
+        except EngineMissing:
+            raise missing from None
+
+
+def _asked(seen: _Seen, options: ReadOptions) -> PageWords | None:
+    """Read the only page again with the other OCR engine, where it is installed."""
+    if options.ocr != "rapidocr" or seen.picture is None:
+        return None
+    try:
+        return engine("tesseract").read(seen.picture)
+    except EngineMissing:
+        return None
 
 
 def _with_codes(reading: Reading, seen: _Seen) -> Reading:

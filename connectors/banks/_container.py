@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import lzma
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -81,6 +82,7 @@ def _zip(document: Document, folder: Path) -> Iterator[Member | Finding]:
                 zipfile.BadZipFile,
                 NotImplementedError,
                 zlib.error,
+                lzma.LZMAError,
                 EOFError,
                 OSError,
             ) as error:
@@ -95,7 +97,7 @@ def _one(
         size = _unpack(packed, target, container.size or container.path.stat().st_size, used)
     except _Bomb:
         yield finding("too_large", where=name, message="Unpacks to far more than it may")
-    except (zipfile.BadZipFile, OSError, zlib.error, EOFError) as error:
+    except (zipfile.BadZipFile, OSError, zlib.error, lzma.LZMAError, EOFError) as error:
         yield finding("damaged", where=name, message=f"Cannot be unpacked: {error}")
     else:
         with target.open("rb") as file:

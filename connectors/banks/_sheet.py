@@ -7,6 +7,7 @@ a small file cannot unpack into a large one.
 
 from __future__ import annotations
 
+import lzma
 import re
 import zipfile
 import zlib
@@ -118,9 +119,17 @@ class Workbook:
                     yield
                 parser.Parse(b"", True)
                 yield
-        except expat.ExpatError as error:
+        except (expat.ExpatError, ValueError, LookupError) as error:
+            # The latter two for encodings that nobody knows.
             raise SheetFault("damaged", f"{part} is not well-formed: {error}") from error
-        except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, OSError) as error:
+        except (
+            zipfile.BadZipFile,
+            zlib.error,
+            lzma.LZMAError,
+            NotImplementedError,
+            EOFError,
+            OSError,
+        ) as error:
             raise SheetFault("damaged", f"{part} cannot be unpacked: {error}") from error
 
     def _strings(self) -> list[str]:

@@ -11,7 +11,6 @@ from itertools import islice
 from pathlib import Path
 
 import openpyxl
-from openpyxl.utils.exceptions import InvalidFileException
 
 from connectors.tables.cells import Cell
 from records.failures import Rejected, Unavailable
@@ -90,19 +89,10 @@ def workbook_grid(
                 yield [_plain(cell) for cell in row]
         finally:
             book.close()
-    except (
-        zipfile.BadZipFile,
-        InvalidFileException,
-        KeyError,
-        IndexError,
-        SyntaxError,
-        TypeError,
-        ValueError,
-        OSError,
-        EOFError,
-    ) as error:
-        if isinstance(error, BadTable):
-            raise
+    except (BadTable, MemoryError):
+        raise
+    except Exception as error:
+        # openpyxl lets through whatever its parts raise on a file that is none.
         raise BadTable(f"the workbook is damaged or protected ({error})") from error
 
 
