@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from app import families
-from app.settings import PLUGIN_SECTIONS, described
+from app.sections import described
+from app.settings import PLUGIN_SECTIONS
 from connectors.tables.kinds import DETAILS, TABLES
 from matching.payments import PaymentPolicy
 from matching.policy import Policy, Tolerances
@@ -308,6 +309,8 @@ _COLUMNS = {
     "run_id": "id of the payment file",
     "settlement_id": "id of the pay-out",
     "skonto_days": "days within which the early-payment discount may be taken",
+    "retention_pct": "per cent of what is billed that is kept back, as agreed",
+    "retention_days": "days after the invoice's date that it is kept back",
     "skonto_pct": "early-payment discount in per cent of gross",
     "skonto_until": "last day of the early-payment discount",
     "sku": "article number",

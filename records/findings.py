@@ -117,6 +117,7 @@ CATALOGUE: dict[str, Code] = {
     "not_an_invoice": Code(
         "The document is not an invoice; nothing is posted", _N, "File it with the vendor."
     ),
+    "filed_with": Code("Where the document belongs", _N, "Nothing to do."),
     "several_invoices": Code(
         "The document holds several invoices; each is handled by itself", _N, "Nothing to do."
     ),

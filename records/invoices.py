@@ -144,6 +144,8 @@ _RANK = {
     "fatturapa": 1,
     "zugferd1": 1,
     "layout": 2,
+    "template": 2,
+    "habit": 2,
     "pdf_text": 3,
     "html": 3,
     "code": 3,

@@ -17,11 +17,13 @@ from sqlalchemy import Connection, Row, func, select, update
 from app.audit import Entry, record
 from app.codec import plain, unplain
 from app.coding import propose_coding
+from app.filing import filed_with
 from app.gathering import books_for, message_of, minor_of, sender_findings
 from app.isolation import Crashed, IsolationFailure, Limits, OutOfMemory, TookTooLong
 from app.ledger import exception_posting, invoice_posting, new_vendor_row
 from app.memory import contradict, credit, known_layouts
 from app.office import Office
+from app.printed import settle_prints
 from app.reading import read_document
 from app.settings import Settings
 from app.store import (
@@ -30,7 +32,6 @@ from app.store import (
     lock,
     note,
     open_findings,
-    read_fields,
     set_state,
     upsert,
     write_fields,
@@ -170,6 +171,9 @@ def _keep_one(
         state = "held"
     else:
         found.append(finding("not_an_invoice", where=reading.kind.value.replace("_", " ")))
+        message = message_of(tx, _row(tx, document_id).message_key)
+        if place := filed_with(tx, reading, message):
+            found.append(place)
         state = "filed"
     write_fields(tx, office, document_id, revision, reading.fields)
     for recalled in reading.recalled:
@@ -226,9 +230,10 @@ def match(office: Office, work: str) -> str:
         row = _row(tx, document_id)
         if row.state != "read" or row.revision != revision:
             return str(row.state)
-        fields = read_fields(tx, document_id)
-        invoice, problems = assemble(fields)
         message = message_of(tx, row.message_key)
+        sender = domain_of(message.sender) if message else None
+        fields, unsettled = settle_prints(tx, office, document_id, sender)
+        invoice, problems = assemble(fields)
         books = books_for(tx, invoice, document_id, message)
         result = match_invoice(
             document_id,
@@ -236,10 +241,15 @@ def match(office: Office, work: str) -> str:
             books,
             _policy(office),
             message_key=row.message_key,
-            sender_domain=domain_of(message.sender) if message else None,
+            sender_domain=sender,
             received_on=office.today(),
         )
-        found = [*result.findings, *problems, *sender_findings(tx, office, message, result)]
+        found = [
+            *result.findings,
+            *problems,
+            *unsettled,
+            *sender_findings(tx, office, message, result),
+        ]
         earlier = books.consume(document_id, invoice, result, message_key=row.message_key)
         _save(tx, office, document_id, invoice, result, earlier)
         note(tx, office, "document", document_id, "match", found)

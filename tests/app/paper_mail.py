@@ -22,7 +22,7 @@ from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
 
 from fixtures.einvoices import hybrid
-from records.invoices import Invoice, Line, Party
+from records.invoices import Invoice, Line, Party, TaxLine
 from records.money import round_half_up
 
 CAC = "urn:oasis:names:specification:ubl:schema:xsd:CommonAggregateComponents-2"
@@ -34,11 +34,14 @@ class Letter:
     """One mail with one invoice. `form` is xml, page, hybrid, or code (a page with a QR code).
 
     `other_iban` is the account in the part that lies: the page's, the XML's of
-    a hybrid, the payment code's.
+    a hybrid, the payment code's. `text` is printed as it stands, in columns as
+    typed, in place of the invoice.
     """
 
     invoice: Invoice
     sender: str
+    text: str = ""
+    subject: str = ""
     form: str = "xml"
     other_iban: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -71,11 +74,11 @@ def _message(letter: Letter, number: int) -> bytes:
         mail[name] = value
     mail["From"] = letter.sender
     mail["To"] = "rechnung@werk-nord.example"
-    mail["Subject"] = f"Rechnung {letter.invoice.number}"
+    mail["Subject"] = letter.subject or f"Rechnung {letter.invoice.number}"
     mail["Date"] = "Wed, 11 Mar 2026 08:00:00 +0000"
     mail["Message-ID"] = f"<{number}@mail.example>"
     mail.set_content("Guten Tag,\n\nanbei unsere Rechnung.\n")
-    kind = "xml" if letter.form == "xml" else "pdf"
+    kind = "xml" if letter.form == "xml" and not letter.text else "pdf"
     content = _content(letter)
     mail.add_attachment(
         content, maintype="application", subtype=kind, filename=f"Rechnung-{number}.{kind}"
@@ -86,6 +89,8 @@ def _message(letter: Letter, number: int) -> bytes:
 def _content(letter: Letter) -> bytes:
     invoice, right = letter.invoice, letter.invoice.ibans
     other = (letter.other_iban,) if letter.other_iban else right
+    if letter.text:
+        return typed(letter.text)
     if letter.form == "xml":
         return ubl(invoice, right)
     if letter.form == "hybrid":
@@ -93,6 +98,17 @@ def _content(letter: Letter) -> bytes:
     if letter.form == "code":
         return page(invoice, right, coded=other[0])
     return page(invoice, other)
+
+
+def typed(text: str) -> bytes:
+    """Print a text on one page in a font of one width, so that its columns stay."""
+    target = io.BytesIO()
+    canvas = Canvas(target, pagesize=(595, 842), invariant=True)
+    canvas.setFont("Courier", 9)
+    for number, line in enumerate(text.splitlines()):
+        canvas.drawString(50, 790 - 14 * number, line)
+    canvas.save()
+    return target.getvalue()
 
 
 def ubl(invoice: Invoice, ibans: Sequence[str]) -> bytes:
@@ -116,10 +132,12 @@ def ubl(invoice: Invoice, ibans: Sequence[str]) -> bytes:
     add("CustomizationID", "urn:cen.eu:en16931:2017")
     add("ID", invoice.number)
     add("IssueDate", invoice.issue_date)
+    add("DueDate", invoice.due_date)
     add(f"{kind}TypeCode", invoice.type_code)
     add("DocumentCurrencyCode", invoice.currency)
     for reference in invoice.order_refs:
         add("OrderReference/ID", reference or None)
+    add("ContractDocumentReference/ID", invoice.contract_ref)
     add("BillingReference/InvoiceDocumentReference/ID", invoice.preceding_invoice_ref)
     for role, party in (("Supplier", invoice.seller), ("Customer", invoice.buyer)):
         who = etree.SubElement(
@@ -135,19 +153,30 @@ def ubl(invoice: Invoice, ibans: Sequence[str]) -> bytes:
         means = etree.SubElement(root, f"{{{CAC}}}PaymentMeans")
         add("PaymentMeansCode", "58", means)
         add("PayeeFinancialAccount/ID", account, means)
-    rate = invoice.lines[0].vat_rate
+    for charge, amount in ((False, invoice.allowance_total), (True, invoice.charge_total)):
+        if amount:
+            item = etree.SubElement(root, f"{{{CAC}}}AllowanceCharge")
+            add("ChargeIndicator", str(charge).lower(), item)
+            money("Amount", amount, item)
+            _category(etree.SubElement(item, f"{{{CAC}}}TaxCategory"), _rate(invoice), add)
     tax = etree.SubElement(root, f"{{{CAC}}}TaxTotal")
     money("TaxAmount", invoice.tax_total, tax)
-    part = etree.SubElement(tax, f"{{{CAC}}}TaxSubtotal")
-    money("TaxableAmount", invoice.net_total, part)
-    money("TaxAmount", invoice.tax_total, part)
-    _category(etree.SubElement(part, f"{{{CAC}}}TaxCategory"), rate, add)
+    whole = TaxLine(rate=_rate(invoice), basis=invoice.net_total, amount=invoice.tax_total)
+    for row in invoice.tax_lines or (whole,):
+        part = etree.SubElement(tax, f"{{{CAC}}}TaxSubtotal")
+        money("TaxableAmount", row.basis, part)
+        money("TaxAmount", row.amount, part)
+        kept = etree.SubElement(part, f"{{{CAC}}}TaxCategory")
+        _category(kept, row.rate, add, row.category)
     sums = etree.SubElement(root, f"{{{CAC}}}LegalMonetaryTotal")
     lines_total = sum((x.net_amount or Decimal(0) for x in invoice.lines), Decimal(0))
     money("LineExtensionAmount", lines_total, sums)
     money("TaxExclusiveAmount", invoice.net_total, sums)
     money("TaxInclusiveAmount", invoice.gross_total, sums)
+    money("AllowanceTotalAmount", invoice.allowance_total, sums)
+    money("ChargeTotalAmount", invoice.charge_total, sums)
     money("PrepaidAmount", invoice.prepaid_total, sums)
+    money("PayableRoundingAmount", invoice.rounding_amount, sums)
     money("PayableAmount", _due(invoice), sums)
     for line in invoice.lines:
         item = etree.SubElement(root, f"{{{CAC}}}{kind}Line")
@@ -159,12 +188,20 @@ def ubl(invoice: Invoice, ibans: Sequence[str]) -> bytes:
         add("Name", line.description, thing)
         add("SellersItemIdentification/ID", line.article_number, thing)
         _category(etree.SubElement(thing, f"{{{CAC}}}ClassifiedTaxCategory"), line.vat_rate, add)
-        money("Price/PriceAmount", line.unit_price, item)
+        price = etree.SubElement(item, f"{{{CAC}}}Price")
+        money("PriceAmount", line.unit_price, price)
+        add("BaseQuantity", line.price_base_quantity, price)
     return etree.tostring(root, xml_declaration=True, encoding="UTF-8")
 
 
-def _category(element: etree._Element, rate: Decimal | None, add: object) -> None:
-    add("ID", "S", element)  # type: ignore[operator]
+def _rate(invoice: Invoice) -> Decimal | None:
+    return invoice.lines[0].vat_rate
+
+
+def _category(
+    element: etree._Element, rate: Decimal | None, add: object, category: str | None = None
+) -> None:
+    add("ID", category or ("S" if rate else "Z"), element)  # type: ignore[operator]
     add("Percent", rate, element)  # type: ignore[operator]
     add("TaxScheme/ID", "VAT", element)  # type: ignore[operator]
 
