@@ -1,7 +1,7 @@
 """How well invoices are read: accuracy, honesty and calibration.
 
 usage: python -m benchmarks.reading [FOLDER…] [--seed N --count N --scans N]
-                                    [--receipts FOLDER] [--xml] [--jsonl FILE] [--jobs N]
+                                    [--receipts FOLDER] [--xml] [--jobs N] [--jsonl FILE]
 
 Each FOLDER holds PDFs and a `truth.jsonl` (the shape `python -m fixtures.generate`
 writes: path, truth, visible). Without any, fresh documents are generated: `count`
@@ -55,27 +55,11 @@ class Job:
 
 def main() -> None:
     """Measure and print."""
-    arguments = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    arguments.add_argument("folders", nargs="*", type=Path)
-    arguments.add_argument("--seed", type=int, default=20_000)
-    arguments.add_argument("--count", type=int, default=96)
-    arguments.add_argument("--scans", type=int, default=0)
-    arguments.add_argument("--receipts", type=Path)
-    arguments.add_argument("--xml", action="store_true")
-    arguments.add_argument("--jsonl", type=Path, help="also write one line a document")
-    arguments.add_argument("--jobs", type=int, default=1)
-    given = arguments.parse_args()
+    parser = arguments(__doc__)
+    parser.add_argument("--jsonl", type=Path, help="also write one line a document")
+    given = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        jobs: list[Job] = []
-        if not given.folders and not given.receipts:
-            jobs += _generated(Path(scratch), given.seed, given.count, given.scans)
-        for folder in given.folders:
-            jobs += _recorded(folder, folder.name)
-            if given.xml:
-                jobs += _recorded(folder, f"{folder.name} xml", use_einvoice=True)
-        if given.receipts:
-            jobs += _receipts(given.receipts)
-        results = list(_measured(jobs, given.jobs))
+        results = list(measured(list(jobs_of(given, Path(scratch))), given.jobs))
     print_accuracy(results)
     print_groups(results)
     print_reliability(results)
@@ -84,17 +68,46 @@ def main() -> None:
         given.jsonl.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def _measured(jobs: Sequence[Job], processes: int) -> Iterator[Result]:
+def arguments(described: str | None) -> argparse.ArgumentParser:
+    """Return a parser of what says which documents are read."""
+    parser = argparse.ArgumentParser(description=(described or "").partition("\n")[0])
+    parser.add_argument("folders", nargs="*", type=Path)
+    parser.add_argument("--seed", type=int, default=20_000)
+    parser.add_argument("--count", type=int, default=96)
+    parser.add_argument("--scans", type=int, default=0)
+    parser.add_argument("--receipts", type=Path)
+    parser.add_argument("--xml", action="store_true")
+    parser.add_argument("--jobs", type=int, default=1)
+    return parser
+
+
+def jobs_of(given: argparse.Namespace, scratch: Path) -> Iterator[Job]:
+    """Yield the documents asked for; generated ones are written to `scratch`."""
+    if given.scans or not (given.folders or given.receipts):
+        yield from _generated(scratch, given.seed, given.count, given.scans)
+    for folder in given.folders:
+        yield from _recorded(folder, folder.name)
+        if given.xml:
+            yield from _recorded(folder, f"{folder.name} xml", use_einvoice=True)
+    if given.receipts:
+        yield from _receipts(given.receipts)
+
+
+def measured(
+    jobs: Sequence[Job], processes: int = 1, *, calibrate: bool = True
+) -> Iterator[Result]:
+    """Read the documents and compare, in order."""
+    read_one = partial(measure, calibrate=calibrate)
     if processes == 1:
-        yield from map(measure, jobs)
+        yield from map(read_one, jobs)
         return
     with ProcessPoolExecutor(processes) as pool:
-        yield from pool.map(measure, jobs)
+        yield from pool.map(read_one, jobs)
 
 
-def measure(job: Job) -> Result:
+def measure(job: Job, *, calibrate: bool = True) -> Result:
     """Read one file and compare."""
-    options = ReadOptions(use_einvoice=job.use_einvoice)
+    options = ReadOptions(use_einvoice=job.use_einvoice, calibrate=calibrate)
     readings = read_file(job.path, options).readings
     return result(job.path.name, job.group, job.record, readings)
 

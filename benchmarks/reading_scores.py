@@ -41,7 +41,7 @@ class Answer:
 class Result:
     """One document: every visible field, its lines, and whether it was held.
 
-    `loose` counts lines whose net amount and quantity were read, `strict` those
+    `by` names the reader; `loose` counts lines whose net amount and quantity were read, `strict` those
     with unit price and most of the description as well.
     """
 
@@ -49,6 +49,7 @@ class Result:
     group: str
     language: str
     layout: str
+    by: str
     answers: tuple[Answer, ...] = ()
     lines: int = 0
     loose: int = 0
@@ -91,6 +92,7 @@ def result(name: str, group: str, record: Mapping[str, Any], readings: Sequence[
         group=group,
         language=record.get("lang") or "?",
         layout=record.get("layout") or "?",
+        by=next((f.by for f in reading.fields if f.by != "code"), "?"),
         answers=answers,
         lines=len(wanted),
         loose=loose,

@@ -65,7 +65,7 @@ class ReadOptions:
 
     `use_einvoice` False reads the page as if no XML were embedded. `ocr` is
     rapidocr, tesseract or none. `own_names` and `own_vat_ids` are ours: whoever
-    bears them is the buyer. `layouts` are what corrections taught. `check_rules` validates XML against EN 16931 (the
+    bears them is the buyer. `layouts` are what corrections taught, `templates` what a person wrote. `check_rules` validates XML against EN 16931 (the
     extra `validation`; the reading process must not be limited in address
     space, see `extractors.einvoice.validation`). Limits: file size in bytes, pages per file that go
     through OCR, pixels per page of an image file.
@@ -294,7 +294,7 @@ def _read_seen(seen: _Seen, options: ReadOptions, pdf: bytes = b"") -> list[Read
     readings = _read_pages(seen.pages, options)
     if len(readings) == len(seen.pages) == 1 and seen.pages[0].by == "ocr":
         complete = read_receipt if is_receipt(seen.pages) else fill_gaps
-        reading = complete(seen.pages[0], readings[0])
+        reading = _with_recalled(readings[0], complete(seen.pages[0], readings[0]))
         readings = [with_scan_opinion(reading, seen.pages[0], partial(_asked, seen, options))]
     elif len(readings) == 1 and pdf and all(page.by == "pdf_text" for page in seen.pages):
         again = partial(_read_pages, options=options)
@@ -302,7 +302,22 @@ def _read_seen(seen: _Seen, options: ReadOptions, pdf: bytes = b"") -> list[Read
         readings = [with_text_opinion(reading, pdf, seen.pages)]
     if options.calibrate:
         readings = [calibrated(reading) for reading in readings]
+    readings = [_with_templates(reading, seen, options) for reading in readings]
     return [_with_codes(reading, seen) for reading in readings]
+
+
+def _with_recalled(read: Reading, completed: Reading) -> Reading:
+    """Return a completed reading with what memory found in it before: that was taught."""
+    recalled = [f for f in read.fields if f.by.startswith("layout:")]
+    taken = {(f.name, f.line) for f in recalled}
+    others = [f for f in completed.fields if (f.name, f.line) not in taken]
+    return replace(completed, fields=(*others, *recalled))
+
+
+def _with_templates(reading: Reading, seen: _Seen, options: ReadOptions) -> Reading:
+    first, last = reading.pages or (1, max(page.number for page in seen.pages))
+    own = [page for page in seen.pages if first <= page.number <= last]
+    return apply_templates(reading, own, options.templates)
 
 
 def _installed(name: str) -> Engine:

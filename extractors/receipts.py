@@ -115,7 +115,13 @@ def is_receipt(pages: Sequence[PageWords]) -> bool:
 def read_receipt(page: PageWords, reading: Reading) -> Reading:
     """Return `reading` as a receipt: shop, day and total decided by a receipt's own rules."""
     rows = _rows(page)
-    fields = [f for f in reading.fields if f.line is not None or f.name not in _REPLACED]
+    # Lines that do not add up to it are no lines of the receipt.
+    stray = any(f.code == "lines_do_not_sum" for f in reading.findings)
+    fields = [
+        f
+        for f in reading.fields
+        if f.name not in _REPLACED and not (stray and FIELDS[f.name].scope == "line")
+    ]
     for found in (_shop(rows, page), _day(rows, page), *_total(rows, page)):
         if found is not None:
             fields.append(found)
@@ -160,7 +166,13 @@ def fill_gaps(page: PageWords, reading: Reading) -> Reading:
 
 #: Values decided here; the page reader's own are dropped with its doubts about them.
 _REPLACED = {"seller_name", "issue_date", "gross_total", "amount_due", "type_code"}
-_SUPERSEDED = {"missing_field", "uncertain_field", "ambiguous_date", "fields_disagree"}
+_SUPERSEDED = {
+    "missing_field",
+    "uncertain_field",
+    "ambiguous_date",
+    "fields_disagree",
+    "lines_do_not_sum",
+}
 
 
 def _rows(page: PageWords) -> list[_Row]:

@@ -17,8 +17,6 @@ from typing import Any, NamedTuple
 import pdfplumber
 import pypdfium2
 import pypdfium2.raw as raw
-from pdfminer.pdfexceptions import PDFException
-from pdfplumber.utils.exceptions import PdfminerException
 from pdfplumber.utils.text import extract_words
 
 from extractors.words import Box, PageWords, Word
@@ -68,8 +66,9 @@ def read_ruled(
         return reading
     try:
         moved = _regridded(data, ruled)
-    except (PdfminerException, PDFException, ValueError, TypeError, LookupError, RecursionError):
-        return reading  # pdfminer opens less than PDFium; the first reading stands
+    except Exception:
+        # pdfminer raises whatever a damaged file leads it to; the first reading stands.
+        return reading
     if not moved:
         return reading
     again = read_pages([moved[p.number].page if p.number in moved else p for p in pages])

@@ -1,0 +1,177 @@
+"""Second opinions: core values that nothing proves are looked for by another reader.
+
+Scans are asked of Tesseract, text layers of pdfplumber, and only where the
+first reader leaves a doubt: a value both see is surer, a value they see
+differently is held. What the other reader does not see at all says nothing.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+import pdfplumber
+
+from extractors.pages.lexicon import lookalike
+from extractors.words import Box, PageWords, Word
+from records.documents import Field, Reading
+from records.findings import finding
+from records.vocabulary import FIELDS
+
+#: What is asked about; a currency is a word or a sign, which engines know.
+_ASKED = ("invoice_number", "issue_date", "gross_total")
+#: A value surer than this, of letters surer than `_LETTERS`, needs nobody else.
+_SURE = 0.85
+_LETTERS = 0.9
+_SHORTEST = 4
+#: How far two engines put the same word apart on a page that lay askew, in points.
+_NEAR = 16.0
+#: So many differing letters are the same text misread; more are another text.
+_MISREAD = 2
+_MAX_PAGES = 8
+
+
+def _core(reading: Reading) -> list[Field]:
+    """Return the surest of each value that can be asked about, as far as nothing proves it."""
+    best: dict[str, Field] = {}
+    for field in reading.fields:
+        held = best.get(field.name)
+        if field.line is None and (held is None or held.confidence < field.confidence):
+            best[field.name] = field
+    found = [best[name] for name in _ASKED if name in best]
+    return [f for f in found if not f.proved and len(_plain(f.text)) >= _SHORTEST]
+
+
+def with_scan_opinion(
+    reading: Reading, page: PageWords, ask: Callable[[], PageWords | None]
+) -> Reading:
+    """Return a scan's reading with another engine's opinion; `ask` reads the page with it.
+
+    `ask` is called only where there is a doubt, and gives None where no other
+    engine is installed.
+    """
+    asked = [f for f in _core(reading) if f.confidence < _SURE or _letters(f, page) < _LETTERS]
+    other = ask() if asked else None
+    if other is None:
+        return reading
+    for field in asked:
+        box = field.place.box if field.place else None
+        if box is not None:
+            reading = _with_answer(reading, field, list(_beside(other.words, box)))
+    return reading
+
+
+def with_text_opinion(reading: Reading, pdf: bytes, pages: Sequence[PageWords]) -> Reading:
+    """Return a text layer's reading, held where pdfplumber does not find a core value on its page.
+
+    Asked only where no sum proves the gross total: fonts and hidden text that
+    two readers see differently are a reason not to trust the page.
+    """
+    asked = [f for f in _core(reading) if f.place and f.place.page]
+    if not any(f.name == "gross_total" for f in asked) or len(pages) > _MAX_PAGES:
+        return reading
+    numbers = sorted({f.place.page for f in asked if f.place and f.place.page})
+    try:
+        with pdfplumber.open(io.BytesIO(pdf), pages=numbers) as other:
+            texts = {
+                page.page_number: _plain("".join(c["text"] for c in page.chars))
+                for page in other.pages
+            }
+    except Exception:
+        # pdfminer raises whatever a damaged file leads it to; then it has no opinion.
+        return reading
+    for field in asked:
+        page = field.place.page if field.place else None
+        if page in texts and not _is_in(_letters_of(field.text), texts[page]):
+            reading = _disagreed(reading, field, "")
+    return reading
+
+
+def _letters_of(text: str) -> list[str]:
+    return [plain for word in text.split() if (plain := _plain(word))]
+
+
+def _is_in(words: Sequence[str], text: str) -> bool:
+    """Say whether all words stand in a text; its order is each reader's own."""
+    return all(word in text for word in words)
+
+
+def _letters(field: Field, page: PageWords) -> float:
+    """Return how sure the engine was of the least sure word of a value."""
+    box = field.place.box if field.place else None
+    words = [w for w in page.words if box is not None and _inside(w.box, box)]
+    return min((w.confidence for w in words), default=1.0)
+
+
+def _inside(inner: Box, outer: Box) -> bool:
+    x, y = (inner[0] + inner[2]) / 2, (inner[1] + inner[3]) / 2
+    return outer[0] - 1 <= x <= outer[2] + 1 and outer[1] - 1 <= y <= outer[3] + 1
+
+
+def _beside(words: Sequence[Word], box: Box) -> Iterator[str]:
+    """Yield the texts of the lines near a box, as the other engine reads them."""
+    middle = (box[1] + box[3]) / 2
+    near = [
+        w
+        for w in words
+        if abs((w.box[1] + w.box[3]) / 2 - middle) < _NEAR
+        and w.box[0] < box[2] + 2 * _NEAR
+        and w.box[2] > box[0] - 2 * _NEAR
+    ]
+    near.sort(key=lambda w: w.box[1] + w.box[3])
+    while near:
+        level, height = near[0].box[1] + near[0].box[3], near[0].box[3] - near[0].box[1]
+        line = [w for w in near if w.box[1] + w.box[3] - level < height]
+        near = [w for w in near if w not in line]
+        yield _plain("".join(w.text for w in sorted(line, key=lambda w: w.box[0])))
+
+
+def _plain(text: str) -> str:
+    return "".join(filter(str.isalnum, text.casefold()))
+
+
+def _with_answer(reading: Reading, field: Field, lines: Sequence[str]) -> Reading:
+    wanted = _plain(field.text)
+    alike = lookalike(wanted)
+    if any(wanted in line or alike in lookalike(line) for line in lines):
+        return _agreed(reading, field)
+    read = next((part for line in lines for part in _misreadings(wanted, line)), None)
+    if read is None:
+        return reading
+    return _disagreed(reading, field, read)
+
+
+def _disagreed(reading: Reading, field: Field, read: str) -> Reading:
+    label = FIELDS[field.name].label
+    said = finding(
+        "readers_disagree",
+        where=label,
+        message=f"Two readers see the {label.lower()} differently",
+        expected=field.text,
+        actual=read or "nothing like it",
+    )
+    doubted = replace(field, confidence=min(field.confidence, 0.5))
+    fields = tuple(doubted if f is field else f for f in reading.fields)
+    return replace(reading, fields=fields, findings=(*reading.findings, said))
+
+
+def _misreadings(wanted: str, line: str) -> Iterator[str]:
+    """Yield the parts of a line that are as long and differ in a letter or two, of them a digit."""
+    for start in range(len(line) - len(wanted) + 1):
+        part = line[start : start + len(wanted)]
+        differing = [(a, b) for a, b in zip(wanted, part, strict=True) if a != b]
+        if len(differing) <= _MISREAD and all(a.isdigit() and b.isdigit() for a, b in differing):
+            yield part
+
+
+def _agreed(reading: Reading, field: Field) -> Reading:
+    sure = round(max(field.confidence, min(0.95, field.confidence + 0.1)), 3)
+    surer = replace(field, confidence=sure, why=f"{field.why}; two readers agree")
+    label = FIELDS[field.name].label
+    dropped = {"uncertain_field"} if sure >= _SURE else set()
+    return replace(
+        reading,
+        fields=tuple(surer if f is field else f for f in reading.fields),
+        findings=tuple(f for f in reading.findings if f.code not in dropped or f.where != label),
+    )
