@@ -332,7 +332,7 @@ approvals = Table(
     Column("document_id", String, ForeignKey("documents.id"), primary_key=True),
     Column("revision", Integer, primary_key=True),
     Column("person", String, primary_key=True),
-    # The blocking codes the person saw and released.
+    # The blocking Findings the person saw and released, as `app.approvals` seals them.
     Column("codes", JSON, nullable=False),
     Column("reason", Text, nullable=False),
     Column("at", String, nullable=False),

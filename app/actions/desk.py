@@ -9,6 +9,7 @@ import structlog
 from sqlalchemy import Connection, Row, select, update
 
 from app.actions.invoices import read_options
+from app.approvals import seal
 from app.audit import Entry, record
 from app.isolation import IsolationFailure
 from app.masterdata import doubles
@@ -35,7 +36,8 @@ def approve(office: Office, document_id: str, reason: str) -> str:
     """
     with office.database.begin() as tx:
         row = _held(tx, document_id)
-        codes = sorted({f.code for f in open_findings(tx, "document", document_id) if f.blocks})
+        seen = [f for f in open_findings(tx, "document", document_id) if f.blocks]
+        codes = sorted({f.code for f in seen})
         has_invoice = row.kind not in {"unknown", "other"}
         if not has_invoice:
             raise Refused(
@@ -54,7 +56,7 @@ def approve(office: Office, document_id: str, reason: str) -> str:
             "document_id": document_id,
             "revision": revision,
             "person": office.actor,
-            "codes": codes,
+            "codes": sorted({seal(f) for f in seen}),
             "reason": reason,
             "at": office.now(),
         }

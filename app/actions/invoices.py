@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import Connection, Row, select, update
 
+from app.approvals import released_by, seal
 from app.audit import Entry, record
 from app.codec import plain, unplain
 from app.coding import propose_coding
@@ -37,7 +38,7 @@ from app.store import (
     write_fields,
     write_posting,
 )
-from app.tables import approvals, documents, fields, invoices, order_allocations
+from app.tables import documents, invoices, order_allocations
 from connectors import browser
 from connectors.keeping import keep_bytes
 from extractors.reading import ReadOptions
@@ -343,27 +344,18 @@ def _released(
     tx: Connection, document_id: str, revision: int, verdict: Hold, invoice: Invoice
 ) -> Verdict:
     """Return the verdict after what people released; codes that need two wait for two."""
-    # What was released of other values counts no more once it was read or corrected anew.
-    newest = select(func.max(fields.c.revision)).where(fields.c.document_id == document_id)
-    query = select(approvals.c.person, approvals.c.codes).where(
-        approvals.c.document_id == document_id,
-        approvals.c.revision > (tx.execute(newest).scalar() or 0),
-    )
-    by_code: dict[str, set[str]] = {}
-    for person, codes in tx.execute(query):
-        for code in codes:
-            by_code.setdefault(code, set()).add(person)
+    released = released_by(tx, document_id)
     left = tuple(
         f
         for f in verdict.findings
-        if len(by_code.get(f.code, ())) < (2 if f.code in TWO_PERSONS else 1)
+        if len(released.get(seal(f), ())) < (2 if f.code in TWO_PERSONS else 1)
     )
-    if left or not by_code:
+    if left or not released:
         return Hold(findings=left or verdict.findings, reasons=verdict.reasons)
     if invoice.gross_total is None or invoice.currency is None or invoice.number is None:
         gap = finding("missing_field", message="Number, currency and gross are needed to post")
         return Hold(findings=(gap,), reasons=(str(gap),))
-    people = sorted({person for persons in by_code.values() for person in persons})
+    people = sorted({person for persons in released.values() for person in persons})
     return Post(reasons=(f"released by {', '.join(people)}",))
 
 
