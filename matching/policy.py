@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from typing import Literal
 
 from records.findings import Finding, Severity, finding
 from records.invoices import Invoice
@@ -47,6 +48,9 @@ class Policy:
     without them nobody asks whom an invoice is addressed to. An invoice dated
     more than `oldest_days` before it came is held; invoices for the same thing
     within `split_days` of each other are taken together against the limits.
+    `einvoice_missing` says what becomes of a domestic invoice that had to come
+    as an e-invoice by law and did not: ignore, note or hold; `einvoices_since`
+    sets another day than the law's, by country of the vendor.
     """
 
     tolerances: Tolerances = Tolerances()
@@ -62,6 +66,8 @@ class Policy:
     bank_change_cool_off_days: int = 7
     oldest_days: int = 365
     split_days: int = 3
+    einvoice_missing: Literal["ignore", "note", "hold"] = "note"
+    einvoices_since: Mapping[str, date] = field(default_factory=dict)
     company_vat_ids: frozenset[str] = frozenset()
     company_names: frozenset[str] = frozenset()
 

@@ -470,6 +470,11 @@ CATALOGUE: dict[str, Code] = {
     "contract_variance": Code(
         "The amount is outside the band of the contract", _B, "Ask the contract's owner."
     ),
+    "einvoice_missing": Code(
+        "By law the vendor sends this as an e-invoice",
+        _N,
+        "Ask the vendor for the e-invoice; without it the input tax may be lost.",
+    ),
     "prepayment_open": Code(
         "A prepayment for this order was not deducted",
         _B,

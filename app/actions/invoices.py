@@ -44,13 +44,14 @@ from connectors.keeping import keep_bytes
 from extractors.reading import ReadOptions
 from matching.coding import Coding
 from matching.duplicates import EarlierInvoice
+from matching.obligations import check_form
 from matching.policy import Hold, Join, Policy, Post, Verdict, decide
 from matching.purchases import match_invoice
 from matching.senders import domain_of
 from matching.vendors import prepared_vendor
-from records.documents import Document, Kind, Reading
+from records.documents import Document, Field, Kind, Reading
 from records.failures import Unavailable
-from records.findings import finding
+from records.findings import Finding, finding
 from records.invoices import Invoice, assemble
 from records.matches import InvoiceMatch, OrderAllocation
 
@@ -249,6 +250,7 @@ def match(office: Office, work: str) -> str:
             *result.findings,
             *problems,
             *unsettled,
+            *_form(tx, office, row, invoice, fields),
             *sender_findings(tx, office, message, result),
         ]
         earlier = books.consume(document_id, invoice, result, message_key=row.message_key)
@@ -257,6 +259,19 @@ def match(office: Office, work: str) -> str:
         set_state(tx, office, document_id, "matched")
         _audit(tx, office, "match", document_id, _evidence(result))
     return "matched"
+
+
+def _form(
+    tx: Connection, office: Office, row: Row[Any], invoice: Invoice, fields: Sequence[Field]
+) -> tuple[Finding, ...]:
+    """Look whether the law wants an e-invoice; the page of one that came beside it is none."""
+    beside = select(documents.c.id).where(
+        documents.c.message_key == row.message_key, documents.c.media_type.like("%/xml")
+    )
+    if row.message_key is not None and tx.execute(beside.limit(1)).first():
+        return ()
+    readers = frozenset(f.by.partition(":")[0] for f in fields)
+    return check_form(invoice, readers, _policy(office))
 
 
 def _policy(office: Office) -> Policy:
