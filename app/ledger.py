@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 
-from app.settings import Ledger
+from app.sections import Ledger
 from matching.coding import Coding
 from records.banking import BankTransaction
 from records.findings import Finding

@@ -22,7 +22,6 @@ from app.engine import Bot, Engine
 from app.health import Watch
 from app.night import bot as make_bot
 from app.office import Office
-from app.timetable import timetable
 from connectors.keeping import sweep
 from records.failures import KnownFailure
 from schedules.clock import Clock
@@ -44,7 +43,7 @@ def serve(office: Office, *, host: str, port: int) -> int:
     """
     office.box.warm()
     bots = {name: make_bot(office, name) for name in office.settings.bots}
-    service = Service(office, bots, timetable(office.settings))
+    service = Service(office, bots, office.settings.schedules)
     told = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: told.set())

@@ -12,27 +12,37 @@ import dataclasses
 import difflib
 import hashlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import keyring
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError
 
 from app.bank_profiles import load_profiles
 from app.families import implementation
+from app.sections import (
+    MODELS,
+    Company,
+    Ledger,
+    Limits,
+    Paying,
+    Reading,
+    ScheduleEntry,
+    Section,
+    Service,
+)
 from connectors.banks import Profile
 from matching.payments import PaymentPolicy
 from matching.policy import Policy
 from records.failures import ConfigurationFault
 from records.secrets import Secret
+from schedules.schedule import Schedule
 
 #: Sections that are lists of named plugins, with their family.
 PLUGIN_SECTIONS = ("mail", "senders", "records", "statements", "posters")
@@ -59,104 +69,6 @@ class Plugin:
     settings: Any
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
-
-
-class Company(_Model):
-    """Who we are: the buyer on the invoices we receive."""
-
-    name: str = Field("", description="Our legal name, as vendors print it.")
-    names: tuple[str, ...] = Field((), description="Other names we are billed under.")
-    vat_ids: tuple[str, ...] = Field((), description="Our VAT ids.")
-    timezone: str = Field("UTC", description="IANA time zone of the office.")
-    country: str = Field("", description="ISO country, for holidays and VAT rules.")
-    domains: tuple[str, ...] = Field((), description="Our own mail domains.")
-    trusted_hosts: tuple[str, ...] = Field(
-        (), description="Mail hosts whose Authentication-Results we believe."
-    )
-
-    @field_validator("timezone")
-    @classmethod
-    def _known_zone(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (KeyError, ValueError, OSError):
-            raise ValueError(f"{value!r} is no IANA time zone. Use e.g. Europe/Berlin") from None
-        return value
-
-
-class Limits(_Model):
-    """What one document may cost before it is held instead of read."""
-
-    seconds: float = Field(120, gt=0, description="Wall clock per document.")
-    memory_mb: int = Field(3072, ge=256, description="Address space of the reading process.")
-    processes: int = Field(
-        default_factory=lambda: os.cpu_count() or 2,
-        ge=1,
-        description="Readings at a time; by default one per processor.",
-    )
-
-
-class Reading(_Model):
-    """How documents are read."""
-
-    ocr: str = Field("rapidocr", pattern="^(rapidocr|tesseract|none)$", description="OCR engine.")
-    archive_html: bool = Field(
-        True, description="Render HTML invoices to PDF for the archive where a browser is found."
-    )
-
-
-class Ledger(_Model):
-    """Accounts of the ledger lines nightclerk proposes."""
-
-    payables: str = Field("1600", description="Payables control account.")
-    expenses: str = Field("4900", description="Expense account when nothing better is known.")
-    input_tax: str = Field("1570", description="Input tax.")
-    prepayments: str = Field("1510", description="Money paid in advance, until it is set off.")
-    retentions: str = Field("1625", description="Owed, but kept back until an agreed day.")
-
-
-class Paying(_Model):
-    """How invoices are paid: files for the bank, which a second person releases."""
-
-    folder: Path = Field(Path("out/payments"), description="Where released payment files go.")
-    accounts: dict[str, str] = Field(
-        {}, description="Own account to pay from, by currency; needed where there are several."
-    )
-    company_id: str = Field("", description="Our id at a US bank (10 characters), for Nacha files.")
-    interest_percent: Decimal = Field(
-        Decimal(8), ge=0, description="What money costs a year; a discount must earn more."
-    )
-    transfer_days: int = Field(1, ge=0, description="Days until a transfer arrives.")
-    days_between_runs: int = Field(7, ge=1, description="When the next run pays, unless told.")
-    smallest: Decimal = Field(Decimal(1), ge=0, description="Least amount worth a transfer.")
-
-
-class ScheduleEntry(_Model):
-    """When a bot runs by itself."""
-
-    bot: str = Field(description="A configured bot.")
-    cron: str = Field(description="Five fields: minute hour day month weekday.")
-    timezone: str | None = Field(None, description="Defaults to the company's.")
-    calendar: str | None = Field(None, description="Business days only: TARGET, DE, DE-BY, US …")
-    jitter_seconds: int = Field(
-        0,
-        ge=0,
-        le=3600,
-        description="Spread starts by up to so much, the same for a slot anywhere.",
-    )
-    catch_up: str = Field("once", pattern="^(once|each|none)$", description="After downtime.")
-
-
-class Service(_Model):
-    """The unattended service."""
-
-    host: str = Field("127.0.0.1", description="Where /healthz and /metrics listen.")
-    port: int = Field(8642, ge=0, le=65535, description="0 picks a free port.")
-    worker: str = Field("", description="Unique, stable id of this worker; default: host name.")
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Everything the program was told. `version` is the hash of the file's text."""
@@ -173,7 +85,7 @@ class Settings:
     payments: PaymentPolicy
     plugins: Mapping[str, Mapping[str, Plugin]]
     bots: Mapping[str, Any]
-    schedules: tuple[ScheduleEntry, ...]
+    schedules: tuple[Schedule, ...]
     version: str
     folder: Path
     #: Confirmed profiles of banks' CSV and XLSX files, from the folder `bank_profiles`.
@@ -184,20 +96,12 @@ class Settings:
         return self.plugins[section][name]
 
 
-_MODELS: dict[str, type[_Model]] = {
-    "company": Company,
-    "limits": Limits,
-    "reading": Reading,
-    "ledger": Ledger,
-    "paying": Paying,
-    "service": Service,
-}
 _DATACLASSES: dict[str, type[Any]] = {"matching": Policy, "payments": PaymentPolicy}
 _TOP = (
     "database",
     "files",
     "bank_profiles",
-    *_MODELS,
+    *MODELS,
     *_DATACLASSES,
     *PLUGIN_SECTIONS,
     "bots",
@@ -215,7 +119,7 @@ def rules(path: Path) -> Settings:
     What connects to the outside is not looked at, so its secrets may be absent.
     """
     settings, faults = examine(path, _RULES)
-    if settings is None:
+    if settings is None or faults:
         raise ConfigurationFault("\n".join(map(str, faults)))
     return settings
 
@@ -223,15 +127,17 @@ def rules(path: Path) -> Settings:
 def load(path: Path) -> Settings:
     """Read the configuration; ConfigurationFault lists every fault, one per line."""
     settings, faults = examine(path)
-    if settings is None:
+    if settings is None or faults:
         raise ConfigurationFault("\n".join(map(str, faults)))
     return settings
 
 
 def examine(path: Path, sections: Sequence[str] = ()) -> tuple[Settings | None, list[Fault]]:
-    """Read the configuration; return it, or every fault in the order of the file.
+    """Read the configuration; return it, and every fault in the order of the file.
 
-    With `sections`, the others count as absent.
+    Where there are faults it is what could be understood without them; None
+    when the file is no configuration at all. With `sections`, the others count
+    as absent.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -250,8 +156,7 @@ def examine(path: Path, sections: Sequence[str] = ()) -> tuple[Settings | None, 
             tree.pop(section, None)
     loader = _Loader(path, text)
     settings = loader.settings(tree)
-    faults = sorted(loader.faults, key=lambda f: f.line)
-    return (None if faults else settings), faults
+    return settings, sorted(loader.faults, key=lambda f: f.line)
 
 
 class _Loader:
@@ -260,6 +165,8 @@ class _Loader:
         self.folder = path.resolve().parent
         self.version = hashlib.sha256(text.encode()).hexdigest()[:16]
         self.faults: list[Fault] = []
+        #: Names of the entries of each plugin section, also of those with faults.
+        self.named: dict[str, list[str]] = {}
 
     def fault(self, line: int, message: str) -> None:
         self.faults.append(Fault(self.path.name, line, message))
@@ -270,15 +177,15 @@ class _Loader:
                 self.fault(_line(tree, key), _unknown(str(key), _TOP))
         models = {
             name: self.model(name, model, tree.get(name), _line(tree, name))
-            for name, model in _MODELS.items()
+            for name, model in MODELS.items()
         }
         plain = {
-            name: self.typed(name, kind, tree.get(name), _line(tree, name))
+            name: self.typed(name, kind, tree.get(name), _line(tree, name)) or kind()
             for name, kind in _DATACLASSES.items()
         }
         plugins = {section: self.plugins(section, tree) for section in PLUGIN_SECTIONS}
-        bots = self.bots(tree, plugins)
-        schedules = self.schedules(tree, bots)
+        bots = self.bots(tree)
+        schedules = self.schedules(tree, models["company"].timezone)
         return Settings(
             database=self.database(tree),
             files=self.rooted(Path(str(tree.get("files", "var/files")))),
@@ -319,7 +226,7 @@ class _Loader:
                 self.fault(line, f"bank_profiles: {problem}")
             return ()
 
-    def model(self, name: str, model: type[_Model], raw: Any, line: int) -> Any:
+    def model(self, name: str, model: type[Section], raw: Any, line: int) -> Any:
         try:
             return model.model_validate(_plain(raw or {}))
         except ValidationError as error:
@@ -327,18 +234,24 @@ class _Loader:
             return model.model_construct()
 
     def typed(self, where: str, kind: type[Any], raw: Any, line: int) -> Any:
-        """Validate a stdlib dataclass, forbidding unknown keys; secrets and paths resolved."""
+        """Validate a stdlib dataclass, forbidding unknown keys; secrets and paths resolved.
+
+        None where there is a fault.
+        """
         if not dataclasses.is_dataclass(kind):
             raise TypeError(f"{kind} must be a dataclass")
         if "__pydantic_config__" not in vars(kind):
             config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
             setattr(kind, "__pydantic_config__", config)  # noqa: B010 - pydantic's documented hook
         known = tuple(f.name for f in dataclasses.fields(kind))
+        count = len(self.faults)
         try:
             values = self.resolved(raw if raw is not None else CommentedMap())
             made = TypeAdapter(kind).validate_python(values)
         except ValidationError as error:
             self.invalid(where, raw, line, error, known)
+            return None
+        if len(self.faults) > count:  # a secret that cannot be had: never try without it
             return None
         rooted = {
             f.name: self.rooted(value)
@@ -349,6 +262,7 @@ class _Loader:
 
     def plugins(self, section: str, tree: CommentedMap) -> Mapping[str, Plugin]:
         found: dict[str, Plugin] = {}
+        names = self.named.setdefault(section, [])
         entries = tree.get(section) or []
         if not isinstance(entries, CommentedSeq):
             if entries:
@@ -360,8 +274,9 @@ class _Loader:
                 self.fault(line, f"{section}: each entry needs `name` and `use`.")
                 continue
             name, use = str(entry["name"]), str(entry["use"])
-            if name in found:
+            if name in names:
                 self.fault(line, f"{section} has two entries called {name}. Rename one.")
+            names.append(name)
             try:
                 kind = implementation(section, use).Settings
             except ConfigurationFault as error:
@@ -371,12 +286,12 @@ class _Loader:
             drop = {"use"} if takes_name else {"use", "name"}
             rest = CommentedMap({k: v for k, v in entry.items() if k not in drop})
             setattr(rest, "_yaml_line_col", entry.lc)  # noqa: B010 - keeps the lines for faults
-            found[name] = Plugin(name, use, self.typed(f"{section} {name}:", kind, rest, line))
+            made = self.typed(f"{section} {name}:", kind, rest, line)
+            if made is not None:
+                found[name] = Plugin(name, use, made)
         return MappingProxyType(found)
 
-    def bots(
-        self, tree: CommentedMap, plugins: Mapping[str, Mapping[str, Plugin]]
-    ) -> Mapping[str, Any]:
+    def bots(self, tree: CommentedMap) -> Mapping[str, Any]:
         found: dict[str, Any] = {}
         section = tree.get("bots") or CommentedMap()
         if not isinstance(section, CommentedMap):
@@ -390,26 +305,37 @@ class _Loader:
                 self.fault(line, str(error))
                 continue
             made = self.typed(f"bots.{name}:", kind, raw, line)
+            if made is None:
+                continue
             found[str(name)] = made
             for key, family in getattr(kind, "refers", {}).items():
                 wanted = getattr(made, key, ())
                 for one in (wanted,) if isinstance(wanted, str) else wanted or ():
-                    if one not in plugins[family]:
+                    if one not in self.named[family]:
                         here = _line(raw, key) if isinstance(raw, CommentedMap) else line
-                        known = ", ".join(plugins[family]) or f"none; add one under `{family}:`"
+                        known = ", ".join(self.named[family]) or f"none; add one under `{family}:`"
                         self.fault(here, f"bots.{name}.{key}: no {family} {one!r}. Known: {known}.")
         return found
 
-    def schedules(self, tree: CommentedMap, bots: Mapping[str, Any]) -> tuple[ScheduleEntry, ...]:
+    def schedules(self, tree: CommentedMap, timezone: str) -> tuple[Schedule, ...]:
+        """Read every schedule, in the company's time zone unless it names its own."""
         entries: Any = tree.get("schedules") or []
+        bots: Any = tree.get("bots") or {}
         made = []
         for index, raw in enumerate(entries):
             line = entries.lc.item(index)[0] + 1
+            count = len(self.faults)
             entry = self.model("schedules", ScheduleEntry, raw, line)
             if isinstance(raw, CommentedMap) and raw.get("bot") not in bots:
                 known = ", ".join(bots)
                 self.fault(line, f"schedules: no bot {raw.get('bot')!r}. Configured: {known}.")
-            made.append(entry)
+            if len(self.faults) > count:
+                continue
+            values = entry.model_dump()
+            try:
+                made.append(Schedule(**{**values, "timezone": entry.timezone or timezone}))
+            except ConfigurationFault as fault:
+                self.fault(line, f"{fault}.")
         return tuple(made)
 
     def rooted(self, path: Path) -> Path:
@@ -469,9 +395,9 @@ class _Loader:
             }:
                 self.fault(here, f"{label} is missing. Add `{key}:`.")
             else:
-                shown = problem["input"]
-                value = "" if isinstance(shown, Secret | Mapping) else f", not {shown!r}"
-                self.fault(here, f"{label}: {problem['msg']}{value}.")
+                shown, said = problem["input"], problem["msg"].removeprefix("Value error, ")
+                told = isinstance(shown, Secret | Mapping) or repr(shown) in said
+                self.fault(here, f"{label}: {said}{'' if told else f', not {shown!r}'}.")
 
 
 def _unknown(key: str, known: Sequence[str]) -> str:
@@ -497,15 +423,3 @@ def _plain(node: Any) -> Any:
     if isinstance(node, Sequence) and not isinstance(node, str):
         return [_plain(v) for v in node]
     return node
-
-
-def described() -> Iterator[tuple[str, str, str]]:
-    """Yield (section.key, default, description) of every core setting, for the reference."""
-    described: dict[str, type[_Model]] = {**_MODELS, "schedules[]": ScheduleEntry}
-    for section, model in described.items():
-        for key, entry in model.model_fields.items():
-            if entry.is_required():
-                default = "required"
-            else:  # What a factory makes differs from machine to machine.
-                default = "computed" if entry.default_factory else repr(entry.get_default())
-            yield f"{section}.{key}", default, entry.description or ""

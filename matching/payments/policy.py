@@ -32,3 +32,11 @@ class PaymentPolicy:
     group_size: int = 6
     group_pool: int = 24
     return_days: int = 70
+
+    def __post_init__(self) -> None:
+        """ValueError for a budget that is no rate."""
+        if not 0 <= self.tolerated_false_rate < 1:
+            raise ValueError(
+                "tolerated_false_rate is a rate from 0 to below 1, e.g. 0.004, "
+                f"not {self.tolerated_false_rate}"
+            )

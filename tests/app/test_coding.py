@@ -15,7 +15,7 @@ from app.codec import load_posting
 from app.ledger import invoice_posting
 from app.masterdata import every, save
 from app.office import Office
-from app.settings import Ledger
+from app.sections import Ledger
 from app.tables import documents, invoices, postings
 from matching.coding import Coding, Suggestion
 from records.bookings import CodedLine
