@@ -163,6 +163,19 @@ CATALOGUE: dict[str, Code] = {
         _N,
         "Nothing: what is proved was taken. Correct the template.",
     ),
+    "template_failed": Code(
+        "A template could not be used on this document", _W, "Correct the template."
+    ),
+    "template_incomplete": Code(
+        "A template fits the document but does not find what it requires",
+        _N,
+        "Correct the template.",
+    ),
+    "template_contradicted": Code(
+        "A template says otherwise than what arithmetic or check digits prove",
+        _N,
+        "Nothing: what is proved was taken. Correct the template.",
+    ),
     "fields_disagree": Code(
         "Two readings of the same value disagree", _B, "Decide which one is right."
     ),
