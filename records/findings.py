@@ -127,6 +127,9 @@ CATALOGUE: dict[str, Code] = {
     "einvoice_rule": Code(
         "The e-invoice breaks a rule of its standard", _W, "Tell the vendor; compare the values."
     ),
+    "rules_not_checked": Code(
+        "The rules of the e-invoice's standard could not be checked", _N, "Compare the values."
+    ),
     "page_not_compared": Code(
         "The page could not be compared with its e-invoice", _N, "Look at the page once."
     ),
@@ -149,19 +152,6 @@ CATALOGUE: dict[str, Code] = {
         "Two readers of a page see a value differently",
         _B,
         "Compare with the page and correct or confirm the value.",
-    ),
-    "template_failed": Code(
-        "A template could not be used on this document", _W, "Correct the template."
-    ),
-    "template_incomplete": Code(
-        "A template fits the document but does not find what it requires",
-        _N,
-        "Correct the template.",
-    ),
-    "template_contradicted": Code(
-        "A template says otherwise than what arithmetic or check digits prove",
-        _N,
-        "Nothing: what is proved was taken. Correct the template.",
     ),
     "template_failed": Code(
         "A template could not be used on this document", _W, "Correct the template."
@@ -482,6 +472,14 @@ CATALOGUE: dict[str, Code] = {
     ),
     "contract_variance": Code(
         "The amount is outside the band of the contract", _B, "Ask the contract's owner."
+    ),
+    "vat_id_unregistered": Code(
+        "The seller's VAT id is not registered (VIES)",
+        _B,
+        "Ask the vendor; without a registered id its VAT cannot be deducted.",
+    ),
+    "vat_id_unchecked": Code(
+        "The seller's VAT id could not be looked up (VIES gives no answer)", _N, "Nothing to do."
     ),
     "einvoice_missing": Code(
         "By law the vendor sends this as an e-invoice",
