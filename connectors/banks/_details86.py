@@ -105,46 +105,59 @@ def _numbered(value: str, separator: str) -> Details:
     """`166?00text?10prima nota?20..29 ?60..63 purpose?30 BIC?31 account?32 ?33 name?34 key`."""
     if "\n" in value:
         value = _unwrap(value, separator)
-    pieces = value.split(separator)
-    found = Details(gvc=pieces[0].strip())
-    joined = name = ""
-    whole = True
-    last = _OTHER
-    part_of = _PARTS.get
-    for piece in pieces[1:]:
-        part = part_of(piece[:2])
+    code, *pieces = value.split(separator)
+    found = Details(gvc=code.strip())
+    purpose: list[str] = []
+    names: list[str] = []
+    open_ended: list[str] | None = None
+    for piece in pieces:
+        part = _PARTS.get(piece[:2])
         if part is None:
             # The separator inside a text.
-            if last == _TEXT:
-                joined += separator + piece
-            elif last == _NAME:
-                name += separator + piece
+            if open_ended:
+                open_ended[-1] += separator + piece
             continue
-        last = part
-        if part == _OTHER:
-            continue
-        text = piece[2:]
+        open_ended = None
         if part == _TEXT:
-            if joined:
-                if not whole:
-                    joined += " "
-                elif text[4:5] == "+" and text[:4] in _KEYWORDS:
-                    joined += "\x1f"
-            joined += text
-            whole = len(text) >= _CHUNK or not text
+            purpose.append(piece[2:])
+            open_ended = purpose
         elif part == _NAME:
-            name = f"{name} {text}" if name and len(name) < _CHUNK else name + text
+            names.append(piece[2:])
+            open_ended = names
         elif part == _ACCOUNT:
-            found.account = text.replace(" ", "") or None
+            found.account = piece[2:].replace(" ", "") or None
         elif part == _ACCOUNT_TOO:
-            found.account = iban(text) or found.account
+            found.account = iban(piece[2:]) or found.account
         elif part == _KIND:
-            found.text = text
-    if name:
+            found.text = piece[2:]
+    if names:
+        name = names[0]
+        for more in names[1:]:
+            name += f" {more}" if name and len(name) < _CHUNK else more
         found.name = " ".join(name.split()) if "  " in name else name.strip() or None
-    if joined:
+    if purpose and (joined := _purpose(purpose)):
         _keywords(found, joined)
     return found
+
+
+def _purpose(texts: list[str]) -> str:
+    """Join the purpose's subfields; one that is not full ended at a word.
+
+    A keyword that begins a subfield is marked, since no blank need stand before it.
+    """
+    joined = texts[0]
+    whole = len(joined) >= _CHUNK or not joined
+    for text in texts[1:]:
+        if not joined:
+            joined = text
+        elif not whole:
+            joined += f" {text}"
+        elif text[4:5] == "+" and text[:4] in _KEYWORDS:
+            joined += f"\x1f{text}"
+        else:
+            joined += text
+        whole = len(text) >= _CHUNK or not text
+    return joined
 
 
 def _unwrap(value: str, separator: str) -> str:
@@ -174,43 +187,40 @@ def _keywords(found: Details, joined: str) -> None:
     A keyword begins the text, follows a blank, or begins a subfield. Text
     before the first one is purpose too.
     """
-    text = key = ""
-    at = 0
-    plus = joined.find("+")
-    while True:
-        begin = len(joined)
-        word = ""
-        while plus >= 0:
-            word = joined[max(plus - 4, 0) : plus]
-            if word not in _KEYWORDS:
-                word = word[-3:]
-            if word in _KEYWORDS:
-                begin = plus - len(word)
-                if begin <= at or joined[begin - 1] in " \x1f":
-                    break
-                begin = len(joined)
-            plus = joined.find("+", plus + 1)
-        value = joined[at:begin].strip(" \x1f")
-        if value:
-            if "\x1f" in value:
-                value = value.replace("\x1f", "")
-            if key == "SVWZ" or not key:
-                text = f"{text} {value}" if text else value
-            elif key == "EREF":
-                found.end_to_end = value
-            elif key == "MREF":
-                found.mandate = value
-            elif key == "KREF":
-                found.customer_reference = value
-            elif key == "IBAN":
-                found.account = found.account or iban(value)
-            elif key in ("ABWA", "ABWE"):
-                found.name = found.name or value
-        if plus < 0:
-            break
-        key, at = word, plus + 1
-        plus = joined.find("+", at)
-    found.text = text
+    pieces = joined.split("+")
+    key, text = "", ""
+    value = pieces[0]
+    for piece in pieces[1:]:
+        word = value[-4:]
+        if word not in _KEYWORDS:
+            word = word[-3:]
+        before = value[: -len(word)]
+        if word in _KEYWORDS and (not before or before[-1] in " \x1f"):
+            text = _keep(found, key, before, text)
+            key, value = word, piece
+        else:
+            value += f"+{piece}"
+    found.text = _keep(found, key, value, text)
+
+
+def _keep(found: Details, key: str, raw: str, text: str) -> str:
+    """Put what stands behind a keyword into its place; return the purpose so far."""
+    value = raw.replace("\x1f", "").strip()
+    if not value:
+        return text
+    if key == "SVWZ" or not key:
+        return f"{text} {value}" if text else value
+    if key == "EREF":
+        found.end_to_end = value
+    elif key == "MREF":
+        found.mandate = value
+    elif key == "KREF":
+        found.customer_reference = value
+    elif key == "IBAN":
+        found.account = found.account or iban(value)
+    elif key in ("ABWA", "ABWE"):
+        found.name = found.name or value
+    return text
 
 
 def _slashed(joined: str) -> Details:

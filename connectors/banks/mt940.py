@@ -95,6 +95,17 @@ def _decode(raw: bytes) -> str:
 class _Parse:
     """The state between fields: the open statement and the entry still collecting its :86:."""
 
+    __slots__ = (
+        "_closed",
+        "_draft",
+        "_entry",
+        "_info",
+        "_seen_balance",
+        "_statements",
+        "_totals",
+        "_turnover",
+    )
+
     def __init__(self) -> None:
         """Begin before the first field."""
         self._draft: Draft | None = None
@@ -113,29 +124,32 @@ class _Parse:
             text = re.sub(rf"\n:\n(?=(?:{_TAGS}):)", "\n:", text)
         if "{4::" in text:
             text = text.replace("{4::", "{4:\n:")
-        pieces = text.split("\n:")
-        if pieces[0].strip():
-            self._continue(pieces[0])
-        for piece in pieces[1:]:
-            tag, colon, value = piece.partition(":")
-            if tag == "61":
+        first, *pieces = text.split("\n:")
+        if first.strip():
+            self._continue(first)
+        for piece in pieces:
+            head = piece[:3]
+            if head == "61:":
                 if self._entry is not None:
                     yield self._finish_entry()
-                if self._draft is None:
+                elif self._draft is None:
                     self._draft = Draft("mt940")
-                self._entry = value
-            elif tag == "86":
-                if self._draft is None:
-                    self._draft = Draft("mt940")
+                self._entry = piece[3:]
+            elif head == "86:":
                 if self._entry is not None:
                     # Old dialects print one :86: per line.
+                    value = piece[3:]
                     self._info = value if self._info is None else f"{self._info}\n{value}"
-            elif tag in _KNOWN and colon and not self._is_clock_time(tag, value):
-                if self._entry is not None:
-                    yield self._finish_entry()
-                yield from self._other(tag, value)
+                elif self._draft is None:
+                    self._draft = Draft("mt940")
             else:
-                self._continue(f"\n:{piece}")
+                tag, colon, value = piece.partition(":")
+                if tag in _KNOWN and colon and not self._is_clock_time(tag, value):
+                    if self._entry is not None:
+                        yield self._finish_entry()
+                    yield from self._other(tag, value)
+                else:
+                    self._continue(f"\n:{piece}")
 
     def end(self) -> Iterator[BankTransaction | Statement | Finding]:
         """Take the end of the file."""
