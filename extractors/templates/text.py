@@ -10,6 +10,8 @@ from extractors.words import PageWords, Word
 
 #: No page has more columns of characters than this; a stray word would make a line endless.
 _WIDEST = 400
+#: Width of a column of characters by that of the usual letter, as pdftotext spreads them.
+_NARROW = 0.8
 
 
 def layout_text(pages: Sequence[PageWords], area: Area | None = None) -> str:
@@ -37,8 +39,9 @@ def _is_inside(word: Word, page: int, area: Area) -> bool:
 def _lines(page: PageWords, words: list[Word]) -> Iterator[str]:
     if not words:
         return
-    cell = median((w.box[2] - w.box[0]) / len(w.text) for w in words if w.text) or 5.0
-    cell = max(cell, page.width / _WIDEST)
+    letter = median((w.box[2] - w.box[0]) / len(w.text) for w in words if w.text) or 5.0
+    cell = max(_NARROW * letter, page.width / _WIDEST)
+    margin = min(w.box[0] for w in words)
     below = 0.0
     for row in _rows(words):
         top = min(w.box[1] for w in row)
@@ -54,7 +57,7 @@ def _lines(page: PageWords, words: list[Word]) -> Iterator[str]:
             elif line and gap < 0.7 * height:
                 line += " "
             else:
-                column = min(int(word.box[0] / cell), _WIDEST)
+                column = min(round((word.box[0] - margin) / cell), _WIDEST)
                 line = line.ljust(max(column, len(line) + (2 if line else 0)))
             line += word.text
             end = word.box[2]
