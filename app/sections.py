@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from connectors.vies import URL
+
 
 class Section(BaseModel):
     """One mapping of config.yaml; unknown keys are faults."""
@@ -111,6 +113,15 @@ class Service(Section):
     worker: str = Field("", description="Unique, stable id of this worker; default: host name.")
 
 
+class Vies(Section):
+    """Looking up vendors' VAT ids at the European Commission."""
+
+    enabled: bool = Field(False, description="Ask VIES; the id leaves the house, nothing else.")
+    url: str = Field(URL, pattern="^https?://", description="Where VIES answers.")
+    timeout_seconds: float = Field(5, gt=0, le=60, description="Longest wait for an answer.")
+    days: int = Field(30, ge=1, description="How long an answer counts.")
+
+
 MODELS: dict[str, type[Section]] = {
     "company": Company,
     "limits": Limits,
@@ -118,6 +129,7 @@ MODELS: dict[str, type[Section]] = {
     "ledger": Ledger,
     "paying": Paying,
     "service": Service,
+    "vies": Vies,
 }
 
 

@@ -36,6 +36,7 @@ from app.sections import (
     ScheduleEntry,
     Section,
     Service,
+    Vies,
 )
 from connectors.banks import Profile
 from matching.payments import PaymentPolicy
@@ -81,6 +82,7 @@ class Settings:
     ledger: Ledger
     paying: Paying
     service: Service
+    vies: Vies
     matching: Policy
     payments: PaymentPolicy
     plugins: Mapping[str, Mapping[str, Plugin]]

@@ -357,6 +357,16 @@ vendor_changes = Table(
     Column("confirmed_reason", Text),
 )
 
+vat_checks = Table(
+    # What VIES said of a VAT id when it was last asked; unknown where it gave no answer.
+    "vat_checks",
+    meta,
+    Column("vat_id", String, primary_key=True),
+    Column("is_valid", Boolean),
+    Column("name", Text),
+    Column("asked_at", String, nullable=False),
+)
+
 payment_proposals = Table(
     # What to pay, from proposal to file; see app.actions.payables.
     "payment_proposals",

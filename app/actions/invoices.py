@@ -39,6 +39,7 @@ from app.store import (
     write_posting,
 )
 from app.tables import documents, invoices, order_allocations
+from app.vat_ids import registration_findings
 from connectors import browser
 from connectors.keeping import keep_bytes
 from extractors.reading import ReadOptions
@@ -227,6 +228,7 @@ def match(office: Office, work: str) -> str:
     claims cannot be claimed twice.
     """
     document_id, revision = split_work(work)
+    registered = registration_findings(office, document_id)
     with office.database.begin() as tx:
         lock(tx, "purchases")
         row = _row(tx, document_id)
@@ -250,6 +252,7 @@ def match(office: Office, work: str) -> str:
             *result.findings,
             *problems,
             *unsettled,
+            *registered,
             *_form(tx, office, row, invoice, fields),
             *sender_findings(tx, office, message, result),
         ]
