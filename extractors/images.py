@@ -15,11 +15,14 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import pypdfium2.raw as raw
 from PIL import Image, ImageOps, UnidentifiedImageError
+
+from records.media import HEAD, sniff
 
 if TYPE_CHECKING:
     import numpy as np
@@ -91,9 +94,22 @@ def image_pages(data: bytes, *, max_pages: int, max_pixels: int) -> Iterator[Pic
             yield _picture(number + 1, image)
 
 
+@cache
+def _learn_heic() -> None:
+    """Teach Pillow the pictures of phones; raises ImageRefused without the extra."""
+    try:
+        import pi_heif
+    except ImportError:
+        message = "photos of iPhones (HEIC) need the extra: pip install 'nightclerk[heic]'"
+        raise ImageRefused("not_installed", message) from None
+    pi_heif.register_heif_opener(thumbnails=False)
+
+
 @contextmanager
 def _opened(data: bytes) -> Iterator[Image.Image]:
     """Open an image; whatever goes wrong while it is in use is a refusal."""
+    if sniff(data[:HEAD]) == "image/heic":
+        _learn_heic()
     try:
         with warnings.catch_warnings():
             # Pillow warns of what it mends by itself.

@@ -88,10 +88,14 @@ def _under(sheet: Sheet, style: Style, found: list[Heading], below: frozenset[in
         following = found[at + 1].first if at + 1 < len(found) else None
         until = _until(sheet, heading.last, following)
         until = min([until, *(row for row in below if row > heading.last)])
-        lines, rows = _body(sheet, heading.last + 1, until, heading.columns, style)
+        headed = heading.columns
+        lines, rows = _body(sheet, heading.last + 1, until, headed, style)
+        if not lines:
+            headed = _amount_last(headed)
+            lines, rows = _body(sheet, heading.last + 1, until, headed, style)
         taken.update(range(heading.first, heading.last + 1))
         if lines:
-            columns = heading.columns
+            columns = headed
             items.extend(lines)
             taken |= rows
     end = _summed_up(items, style)
@@ -211,6 +215,16 @@ def _multiplies(item: Item, chosen: tuple[str, ...], style: Style) -> bool:
     if quantity is None or price is None or not amount:
         return False
     return _close(abs(quantity * price), abs(amount)) and quantity != 0
+
+
+def _amount_last(columns: tuple[Column, ...]) -> tuple[Column, ...]:
+    """Take the last column for the amount where what seemed to head amounts heads none."""
+    if not columns or not columns[-1].role.startswith("other"):
+        return ()
+    return (
+        *(c._replace(role="other") if c.role == "net_amount" else c for c in columns[:-1]),
+        columns[-1]._replace(role="net_amount"),
+    )
 
 
 def _body(
