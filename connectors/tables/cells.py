@@ -78,7 +78,7 @@ class Cells:
             return None
         cell = self.row[at]
         if isinstance(cell, str):
-            return cell.strip() or None
+            return _stripped(cell) or None
         if cell is None:
             return None
         if isinstance(cell, float) and cell.is_integer():
@@ -174,7 +174,11 @@ class Cells:
             raise BadCell(f"{name} is blank")
         if len(text) != 3 or not text.isascii() or not text.isalpha():
             raise BadCell(f"{name}: {text!r} is not a currency code such as EUR")
-        return text.upper()
+        return _stripped(text.upper())
+
+
+#: Names, units and order numbers stand in many rows; the same text is kept once.
+_stripped = lru_cache(maxsize=16384)(str.strip)
 
 
 @lru_cache(maxsize=65536)
