@@ -2,7 +2,7 @@
 
 A reference outranks an amount. A line that names one document is not used to
 pay another: what it names may have been paid twice, in advance, or never have
-reached the books. Only a slip of the pen is forgiven, where party and amount
+reached the books. Nor does money to a strange account settle what we owe. Only a slip of the pen is forgiven, where party and amount
 leave no doubt and the number is one of nobody's, or of somebody else.
 """
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 
-from matching.payments.ledger import Item, Ledger
+from matching.payments.ledger import PAYABLE, Item, Ledger
 from matching.payments.lines import Line
 from matching.payments.proposals import Proposal
 from matching.payments.references import SPECIFIC_LENGTH, digits, near
@@ -36,6 +36,11 @@ def objection(ledger: Ledger, payers: Collection[int], line: Line, proposal: Pro
         return ""
     items = ledger.items
     chosen = {part.item for part in proposal.parts}
+    if line.amount < 0 and line.iban and not line.is_collected:
+        for index in sorted(chosen):
+            party = items[index].party
+            if items[index].side == PAYABLE and ledger.is_strange(party, line.iban):
+                return f"paid to an account that is not on file of {ledger.party_names[party]}"
     named = {index for index, _ in line.hits}.union(line.order_hits)
     unnamed = [items[i] for i in sorted(chosen - named)]
     if not unnamed:

@@ -35,7 +35,7 @@ def exchanged(state: State, line: Line) -> Proposal | None:
 def exchanged_unmarked(state: State, line: Line) -> Proposal | None:
     """Explain a transfer to a vendor abroad by the day's rate, where the bank marks nothing."""
     parties = state.candidates(line)
-    if not parties or line.hits or line.mandate or line.code.startswith("PMNT-RDDT"):
+    if not parties or line.hits or line.is_collected:
         return None
     if not _only_abroad(state, line, parties):
         return None

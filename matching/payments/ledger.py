@@ -106,6 +106,7 @@ class Ledger:
         self.party_sides: list[int] = []
         self._parties: dict[tuple[int, str], int] = {}
         self._on_file: set[int] = set()
+        self._vendors: dict[str, set[int]] = {}
         self._seen: dict[tuple[int, str | None, str | None, str | None, str], int] = {}
         named = set(self._masters(books))
         ordered = sorted(
@@ -131,6 +132,7 @@ class Ledger:
             ibans = tuple(compact(i) for i in vendor.ibans)
             party = self._party_of(PAYABLE, vendor.id, vendor.vat_id, ibans, vendor.name)
             self._put_on_file(party, ibans)
+            self._vendors.setdefault(compact(vendor.name), set()).add(party)
             yield vendor.name, party
         for customer in sorted(books.customers, key=lambda c: c.id):
             ibans = (compact(customer.iban),) if customer.iban else ()
@@ -157,6 +159,10 @@ class Ledger:
         if not keys:
             keys.append((side, "name:" + compact(name)))
         party = next((self._parties[k] for k in keys if k in self._parties), -1)
+        if party < 0 and side == PAYABLE and not party_id and not vat_id:
+            # A strange account printed on an invoice makes no new vendor of a known one.
+            namesakes = self._vendors.get(compact(name), ())
+            party = min(namesakes) if len(namesakes) == 1 else -1
         if party < 0:
             party = len(self.party_names)
             self.party_names.append(name)
@@ -178,6 +184,10 @@ class Ledger:
                     self.party_ibans.setdefault(iban, set()).add(party)
             self._seen[marks] = party
         return party
+
+    def is_strange(self, party: int, iban: str) -> bool:
+        """Say whether the party has accounts on file, and this is none of them."""
+        return party in self._on_file and party not in self.party_ibans.get(iban, ())
 
     def customer(self, party_id: str) -> int | None:
         """Return the party of a customer id, if the books know it."""

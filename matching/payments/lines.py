@@ -89,6 +89,11 @@ class Line:
         self.texts: tuple[str, ...] | None = None
 
     @property
+    def is_collected(self) -> bool:
+        """Say whether the other party drew the money by direct debit."""
+        return bool(self.mandate) or self.code.startswith("PMNT-RDDT")
+
+    @property
     def pieces(self) -> list[str]:
         """Return the letters-and-digits runs of the text, without dates."""
         return words(without_dates(self.text))

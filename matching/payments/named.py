@@ -59,10 +59,10 @@ def other_texts(line: Line, named: list[Item]) -> tuple[str, ...]:
 
 
 def part_of(line: Line, item: Item, cash: int) -> Part:
-    """Apply cash to an item; the discounted amount, or foreign currency, closes it."""
-    if item.currency != line.currency or (item.left == item.gross and item.is_reduced(cash)):
-        return Part(item.index, cash, item.left)
-    return Part(item.index, cash, cash)
+    """Apply cash to an item; the discounted amount in its term, or foreign currency, closes it."""
+    discounted = item.left == item.gross and item.is_reduced(cash) and item.in_term(line.day)
+    closes = item.currency != line.currency or discounted
+    return Part(item.index, cash, item.left if closes else cash)
 
 
 def category_of(items: list[Item], line: Line) -> str:
@@ -73,15 +73,15 @@ def category_of(items: list[Item], line: Line) -> str:
 
 
 def settle(line: Line, items: list[Item], cash: list[int], rule: str, rank: float) -> Proposal:
-    """Make a proposal that pays these items with these amounts."""
+    """Make a proposal that pays these items with these amounts.
+
+    A discount taken after its term is none: the item stays open for it.
+    """
     parts = [part_of(line, i, c) for i, c in zip(items, cash, strict=True)]
     sides = [
-        Side(
-            "skonto_writeoff" if i.in_term(line.day) else "short_payment",
-            i.left - c,
-            False,
-            i.index,
-        )
+        Side("skonto_writeoff", i.left - c, False, i.index)
+        if i.in_term(line.day)
+        else Side("short_payment", i.left - c, False)
         for i, c in zip(items, cash, strict=True)
         if i.left == i.gross != c and i.is_reduced(c) and i.currency == line.currency
     ]

@@ -29,7 +29,7 @@ def by_sum(state: State, line: Line) -> Proposal | None:
     if not strong or len(strong) > 3 or state.names_settled(line):
         return None
     currencies = [line.currency]
-    if line.amount < 0 and (line.mandate or line.code.startswith("PMNT-RDDT")):
+    if line.amount < 0 and line.is_collected:
         currencies += sorted(state.currencies - {line.currency})
     found: list[tuple[list[Item], list[int], float]] = []
     for party in strong:

@@ -102,7 +102,7 @@ def late_discount(state: State, line: Line) -> Proposal | None:
 
 def collected(state: State, line: Line) -> Proposal | None:
     """Explain a vendor's direct debit by the figure of an invoice in another currency."""
-    if line.amount > 0 or not (line.mandate or line.code.startswith("PMNT-RDDT")):
+    if line.amount > 0 or not line.is_collected:
         return None
     parties = payers(state, line)
     items = [
@@ -215,6 +215,11 @@ def paid_again(state: State, line: Line) -> Proposal | None:
             continue
         same = item.gross == line.amount or any(cash == line.amount for _, cash, _ in payments)
         if same:
+            open_too = [
+                Rival((i.index,), "is open for the same amount")
+                for party in state.candidates(line)
+                for i in state.ledger.with_amount(party, line.amount, line.day, line.currency)
+            ]
             return Proposal(
                 line=line.index,
                 category="double_payment",
@@ -222,6 +227,8 @@ def paid_again(state: State, line: Line) -> Proposal | None:
                 sides=[Side("double_payment", line.amount, True)],
                 related=(item.id,),
                 reasons=(f"{item.id} is settled already", "the same amount came again"),
+                rivals=open_too[:3],
+                doubt=0.05 if open_too else 0.0,
                 rank=1,
             )
     return None

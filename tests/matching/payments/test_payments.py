@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from paybook import DAY, books, case_books, case_lines, item, line, load_cases
+from paybook import DAY, books, case_books, case_lines, item, line, load_cases, money
 
 from matching.payments import PaymentPolicy, reconcile
-from records.matches import Decision, Match
+from records.matches import Allocation, Decision, Match
 
 HERE = Path(__file__).parent
 FILES = ("cases", "batches", "contradictions")
@@ -155,3 +156,19 @@ def test_a_name_proved_earlier_tells_a_payer_without_an_account() -> None:
         (after, elsewhere, Decision.NONE),
     ):
         assert reconcile([one], of, PaymentPolicy())[0].decision is expected
+
+
+def test_a_discount_taken_too_late_is_still_owed() -> None:
+    """What stays open is paid by the next line, and by nothing else."""
+    late = item("AR1", "119.00", party=HOFER, number="RG-2026-0815", skonto="2", until=DAY)
+    days = [DAY + timedelta(days=n) for n in (20, 30)]
+    given = [
+        line("B1", "116.62", "RG-2026-0815 abz. Skonto", name=HOFER, day=days[0]),
+        line("B2", "2.38", "RG-2026-0815", name=HOFER, day=days[1]),
+    ]
+    matches = reconcile(given, books([late]), PaymentPolicy())
+    assert [(m.decision, *m.allocations) for m in matches] == [
+        (Decision.POST, Allocation("AR1", money("116.62"))),
+        (Decision.POST, Allocation("AR1", money("2.38"))),
+    ]
+    assert all(a.item_id is None for m in matches for a in m.adjustments)
