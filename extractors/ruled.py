@@ -59,7 +59,7 @@ def read_ruled(
     `pages` and `reading` are what its words gave. Returns `reading`, or it with
     amounts and lines of the second reading where those prove more.
     """
-    if _proof(reading).is_whole or len(pages) > _MAX_PAGES:
+    if _proof(reading).is_enough or len(pages) > _MAX_PAGES:
         return reading
     ruled = _ruled_pages(data, pages)
     if not ruled:
@@ -86,18 +86,21 @@ class _Proof(NamedTuple):
     missing: int
 
     @property
-    def is_whole(self) -> bool:
-        return self.gross and self.summed and not self.missing
+    def is_enough(self) -> bool:
+        """Say whether totals and lines agree, and most lines that could multiply do."""
+        return self.gross and self.summed and self.multiplied >= -self.missing
 
 
 def _proof(reading: Reading) -> _Proof:
     rows = {f.line for f in reading.fields if f.name == "net_amount"}
     multiplied = {f.line for f in reading.fields if f.name == "quantity" and f.proved}
+    # A line with neither quantity nor price has nothing to multiply.
+    parts = {f.line for f in reading.fields if f.name in {"quantity", "unit_price"}}
     return _Proof(
         any(f.name == "gross_total" and f.proved for f in reading.fields),
         bool(rows) and not any(f.code == "lines_do_not_sum" for f in reading.findings),
         len(rows & multiplied),
-        -len(rows - multiplied),
+        -len((rows & parts) - multiplied),
     )
 
 
