@@ -33,6 +33,8 @@ def progress_bar(*, enabled: bool = True) -> Iterator[Listener | None]:
 
         def listen(done: int, total: int, what: str) -> None:
             shown = what if len(what) <= _WIDTH else f"…{what[1 - _WIDTH :]}"
-            bar.update(task, completed=done, total=total or None, description=shown)
+            # `update` would leave the last total where there is none now.
+            bar.tasks[0].total = total or None
+            bar.update(task, completed=done, description=shown)
 
         yield listen
