@@ -93,17 +93,8 @@ def _differing(state: State, line: Line, named: Named) -> Proposal | None:
                 "the early-payment discount",
                 SKONTO.search(text) is None,
             )
-        foreign = line.code.endswith("XBCT") or abs(line.original) == left
-        if foreign and missing <= state.policy.charge_limit_minor:
-            return short_of(
-                line,
-                item,
-                base + "_explained",
-                "bank_charge",
-                "a bank's charge",
-                False,
-                closes=True,
-            )
+        if why := _charge(line, item, missing, state.policy.charge_limit_minor):
+            return short_of(line, item, base + "_explained", "bank_charge", why, False, closes=True)
         if missing <= _ROUNDING:
             return short_of(
                 line, item, base + "_explained", "rounding", "rounding", False, closes=True
@@ -123,6 +114,16 @@ def _differing(state: State, line: Line, named: Named) -> Proposal | None:
             line, item, base + "_short", "short_payment", "paid short", missing > left * 4 // 5
         )
     over = cash - left
+    if line.amount < 0 and over == -line.charges:
+        return Proposal(
+            line=line.index,
+            category="settlement",
+            rule=base + "_explained",
+            parts=[Part(item.index, item.left, item.left)],
+            sides=[Side("bank_fee", line.charges, True)],
+            reasons=(f"names {item.id}", "the rest is the charge that the bank printed"),
+            rank=15,
+        )
     limit = max(
         state.policy.overpayment_floor_minor, int(left * state.policy.overpayment_percent / 100)
     )
@@ -145,6 +146,24 @@ def _differing(state: State, line: Line, named: Named) -> Proposal | None:
         rank=10,
     )
     return proposal
+
+
+def _charge(line: Line, item: Item, missing: int, limit: int) -> str:
+    """Say why what is missing is a bank's charge; '' where it is not.
+
+    The bank printed it, or the payer instructed the whole amount. Abroad
+    banks on the way keep something without a word, if nothing speaks against it.
+    """
+    if missing == -line.charges:
+        return "the charge that the bank printed"
+    instructed = abs(line.original) if line.original_currency == item.currency else 0
+    if missing > limit or instructed not in (0, abs(item.left)):
+        return ""
+    if instructed:
+        return "a bank's charge; the payer instructed the whole amount"
+    if line.code.endswith("XBCT") and not line.charges:
+        return "a bank's charge"
+    return ""
 
 
 def short_of(
@@ -180,6 +199,20 @@ def _less_than_listed(state: State, line: Line, items: list[Item]) -> Proposal |
     if (missing > 0) != (line.amount > 0) or abs(missing) > abs(total) // 3:
         return None
     largest = max(items, key=lambda i: (abs(i.left), -i.index))
+    if missing == -line.charges:
+        cash = {i.index: i.left - (missing if i is largest else 0) for i in items}
+        return Proposal(
+            line=line.index,
+            category="settlement",
+            rule="differing_explained",
+            parts=[Part(i.index, cash[i.index], i.left) for i in items],
+            sides=[Side("bank_charge", missing, False, largest.index)],
+            reasons=(
+                "names " + ", ".join(i.id for i in items[:4]),
+                f"short by {missing / 100:.2f}: the charge that the bank printed",
+            ),
+            rank=12,
+        )
     announced = DEDUCTION.search(line.text) is not None
     if abs(missing) >= abs(largest.left) or not (announced or abs(missing) <= abs(total) // 10):
         return None
