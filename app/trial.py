@@ -176,10 +176,10 @@ class _Trial:
         )
         with self._phase("matches stored and written"):
             counts = self._store(given, made, unread)
-        with self._phase("waiting for the workbook"):
-            workbook.result()
         with self._phase("report"):
             self._report()
+        with self._phase("waiting for the workbook"):
+            workbook.result()
         self._say_bank(made, counts, stopped)
         self._say_invoices(purchases, documents)
         if findings := (*unread, *purchases.findings):
