@@ -22,7 +22,7 @@ from matching.payments.categories import (
 )
 from matching.payments.explain import match_of
 from matching.payments.policy import PaymentPolicy
-from matching.payments.returns import Returns, repaid_twice
+from matching.payments.returns import Returns, Reversals, repaid_twice
 from matching.payments.runs import Runs
 from matching.payments.standing import Standing
 from matching.payments.state import State
@@ -91,6 +91,7 @@ def explain(state: State) -> None:
     state.run(runs.batch)
     for known in certain if state.take_apart() else ():
         state.run(known)
+    state.run(Reversals(state).propose)
     for _ in range(2):
         state.run(runs.single)
         state.run(returns.propose)

@@ -10,9 +10,50 @@ from matching.payments.lines import Line
 from matching.payments.proposals import Part, Proposal, Side
 from matching.payments.runs import Runs
 from matching.payments.state import State
+from matching.payments.text import fold
 from matching.payments.wording import CHARGEBACK, DOUBLE, RETURN_CREDIT, RETURN_DEBIT
 
 _RETURN_CODES = ("RRTN", "UPDD", "PRDD", "ARET", "CAJT")
+
+
+class Reversals:
+    """Explains entries that take back fees, interest and other movements without an item.
+
+    A reversal bears the amount it takes back with the other sign, on the same
+    account (RvslInd, MT940 RC and RD). It is of the kind of what it undoes.
+    """
+
+    def __init__(self, state: State) -> None:
+        """Index what is already explained without an item, by account and amount."""
+        self._plain: dict[tuple[str, int], list[Line]] = {}
+        if any(line.transaction.reversal for line in state.lines):
+            for line in state.lines:
+                proposal = state.taken[line.index]
+                if proposal is not None and not proposal.parts and not proposal.sides:
+                    self._plain.setdefault((line.account, line.amount), []).append(line)
+
+    def propose(self, state: State, line: Line) -> Proposal | None:
+        """Explain a reversal by the entries it may take back, if all are of one kind."""
+        if not line.transaction.reversal or line.hits:
+            return None
+        undone = [
+            other
+            for other in self._plain.get((line.account, -line.amount), ())
+            if 0 <= line.day - other.day <= state.policy.return_days
+            and (other.iban, fold(other.name)) == (line.iban, fold(line.name))
+        ]
+        kinds = {p.category for o in undone if (p := state.taken[o.index]) is not None}
+        if len(kinds) != 1:
+            return None
+        nearest = max(undone, key=lambda o: (o.day, o.id))
+        return Proposal(
+            line=line.index,
+            category=kinds.pop(),
+            rule="reversal",
+            reasons=(f"the bank takes back {nearest.id}, of the same amount",),
+            related=(nearest.id,),
+            rank=70,
+        )
 
 
 def repaid_twice(state: State, line: Line) -> Proposal | None:
