@@ -194,6 +194,44 @@ def _object(raw: bytes) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def tokens_of(account: str, grant: Grant, state: TokenStore | None, keep: Path) -> Tokens:
-    """Return the tokens of an account; without a store they are kept beside the files."""
+class Configured(Protocol):
+    """Settings of a connector that may log in by OAuth."""
+
+    @property
+    def oauth_token_url(self) -> str:
+        """Return where tokens come from, "" without OAuth."""
+        ...
+
+    @property
+    def oauth_client_id(self) -> str: ...
+    @property
+    def oauth_client_secret(self) -> Secret | None: ...
+    @property
+    def oauth_refresh_token(self) -> Secret | None: ...
+    @property
+    def oauth_scope(self) -> str: ...
+    @property
+    def timeout_seconds(self) -> float: ...
+    @property
+    def ca_file(self) -> Path | None: ...
+
+
+def tokens_of(
+    account: str, settings: Configured, state: TokenStore | None, keep: Path
+) -> Tokens | None:
+    """Return the tokens of an account, None without OAuth.
+
+    Without a store they are kept beside the files.
+    """
+    if not settings.oauth_token_url:
+        return None
+    grant = Grant(
+        token_url=settings.oauth_token_url,
+        client_id=settings.oauth_client_id,
+        client_secret=settings.oauth_client_secret,
+        refresh_token=settings.oauth_refresh_token,
+        scope=settings.oauth_scope,
+        timeout_seconds=settings.timeout_seconds,
+        ca_file=settings.ca_file,
+    )
     return Tokens(account, grant, state or TokenFiles(keep / ".oauth"))

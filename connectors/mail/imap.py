@@ -16,7 +16,7 @@ from typing import Any, Literal
 from connectors.imap_sessions import Session, explained, security_checked, tls_context
 from connectors.keeping import keep_bytes
 from connectors.letters import HEAD_BYTES, message_of
-from connectors.oauth import Grant, TokenStore, tokens_of
+from connectors.oauth import TokenStore, tokens_of
 from records.documents import Message
 from records.failures import ConfigurationFault, Rejected, Unavailable
 from records.findings import finding
@@ -113,18 +113,7 @@ class Mailbox:
         self._writer: Session | None = None
         #: Messages of this run that nobody tried to settle before.
         self._untried: set[str] = set()
-        self._tokens = None
-        if settings.oauth_token_url:
-            grant = Grant(
-                token_url=settings.oauth_token_url,
-                client_id=settings.oauth_client_id,
-                client_secret=settings.oauth_client_secret,
-                refresh_token=settings.oauth_refresh_token,
-                scope=settings.oauth_scope,
-                timeout_seconds=settings.timeout_seconds,
-                ca_file=settings.ca_file,
-            )
-            self._tokens = tokens_of(self._account, grant, state, keep)
+        self._tokens = tokens_of(self._account, settings, state, keep)
 
     def fetch(self, since: str | None) -> Iterator[tuple[Message, str]]:
         """Yield each new message, folder by folder, in the order of UIDs.

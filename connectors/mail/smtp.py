@@ -15,7 +15,7 @@ from typing import Literal
 
 from connectors.imap_sessions import security_checked, tls_context
 from connectors.letters import recipients_of
-from connectors.oauth import Grant, TokenStore, tokens_of
+from connectors.oauth import TokenStore, tokens_of
 from records.failures import Rejected, Unavailable, Unclear
 from records.secrets import Secret
 
@@ -73,18 +73,7 @@ class Sender:
         security_checked(settings.security, settings.host, settings.allow_plain)
         self._settings = settings
         self._context = tls_context(settings.ca_file)
-        self._tokens = None
-        if settings.oauth_token_url:
-            grant = Grant(
-                token_url=settings.oauth_token_url,
-                client_id=settings.oauth_client_id,
-                client_secret=settings.oauth_client_secret,
-                refresh_token=settings.oauth_refresh_token,
-                scope=settings.oauth_scope,
-                timeout_seconds=settings.timeout_seconds,
-                ca_file=settings.ca_file,
-            )
-            self._tokens = tokens_of(f"{settings.user}@{settings.host}", grant, state, keep)
+        self._tokens = tokens_of(f"{settings.user}@{settings.host}", settings, state, keep)
 
     def send(self, raw: bytes, message_id: str) -> str:
         """Send one mail to everybody it names; return what the server called it.
