@@ -49,6 +49,7 @@ def _world() -> str:
 
 
 SHORT = {
+    "coding": Short("--vendors 40"),
     "einvoices": Short("{xml} --rounds 3"),
     "engine": Short("--documents 60"),
     "fuzz": Short("15 {out} {xml} {pdf}"),

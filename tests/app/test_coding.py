@@ -68,10 +68,11 @@ def test_a_sure_coding_is_booked(make_office: MakeOffice) -> None:
 
 
 def test_an_unsure_coding_is_shown_and_not_booked(make_office: MakeOffice) -> None:
-    accounts, row, _ = _posted(make_office("02"), 5)
+    # Twenty-two vendors with two bookings each: too few trials to be sure of the next.
+    accounts, row, _ = _posted(make_office("02"), 2)
     assert accounts == ["4900", "1570", "1600"]
     assert (row["Account"], row["Cost centre"], row["Tax code"]) == ("4900", None, None)
-    assert str(row["Coding"]).startswith("proposed only: account 3400 (85.7%")
+    assert str(row["Coding"]).startswith("proposed only: account 3400 (95.7%")
 
 
 def test_without_bookings_nothing_is_said_of_coding(make_office: MakeOffice) -> None:
