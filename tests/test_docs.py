@@ -99,7 +99,7 @@ def test_every_dependency_is_explained_and_nothing_else() -> None:
 
 #: What is used without an import of ours: data, programs, and what rapidocr runs on.
 NOT_IMPORTED = {"tzdata", "onnxruntime", "mypy", "pytest-xdist", "ruff", "lxml-stubs"}
-NOT_IMPORTED |= {"types-openpyxl"}
+NOT_IMPORTED |= {"types-openpyxl", "types-regex"}
 
 
 def test_every_dependency_is_used() -> None:

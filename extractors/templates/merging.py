@@ -52,6 +52,8 @@ _TAX: Mapping[str, str] = {
     "line_tax_percent": "tax_rate",
     "line_tax_amount": "tax_amount",
 }
+#: Never from a template alone: an account on file must not hide the one on the page.
+_ACCOUNT = frozenset({"iban", "bic"})
 #: How sure a template's value is: a person wrote where it stands.
 _SURE = 0.9
 _CENT = Decimal("0.01")
@@ -80,13 +82,14 @@ def _merged(reading: Reading, template: Template, found: Found) -> Reading:
     by, why = f"template:{template.name}", f"template {template.name}"
     given = [replace(f, by=by, why=why) for f in _fields(template, found)]
     kept, problems = _agreeing(reading, given, template)
+    if not _lines_are_better(reading, kept):
+        kept = [f for f in kept if not _is_of_line(f)]
     names = {(f.name, f.line) for f in kept}
-    has_lines = any(f.line is not None and FIELDS[f.name].scope == "line" for f in kept)
+    replaces_lines = any(map(_is_of_line, kept))
     fields = [
         f
         for f in reading.fields
-        if (f.name, f.line) not in names
-        and not (has_lines and f.line is not None and FIELDS[f.name].scope == "line")
+        if (f.name, f.line) not in names and not (replaces_lines and _is_of_line(f))
     ]
     labels = {FIELDS[name].label for name, line in names if line is None}
     settled = {"missing_field", "uncertain_field", "ambiguous_date", "ambiguous_amount"}
@@ -102,6 +105,26 @@ def _merged(reading: Reading, template: Template, found: Found) -> Reading:
     return replace(reading, kind=kind, fields=(*fields, *kept), findings=(*findings, *problems))
 
 
+def _is_of_line(field: Field) -> bool:
+    return FIELDS[field.name].scope == "line"
+
+
+def _lines_are_better(reading: Reading, given: Sequence[Field]) -> bool:
+    """Say whether a template's lines may stand for those that were read: they must add up."""
+    own = [f for f in reading.fields if f.name == "net_amount"]
+    if not any(map(_is_of_line, reading.fields)):
+        return True
+    if own and all(f.proved for f in own):
+        return False
+    numbers = {f.line for f in given if _is_of_line(f)}
+    amounts = [Decimal(f.value) for f in given if f.name == "net_amount"]
+    known = chosen((*reading.fields, *given))
+    totals = [known.get((n, None)) for n in ("lines_total", "net_total", "gross_total")]
+    return len(amounts) == len(numbers) > 0 and any(
+        abs(sum(amounts) - Decimal(t.value)) <= _CENT for t in totals if t is not None
+    )
+
+
 def _agreeing(
     reading: Reading, given: Sequence[Field], template: Template
 ) -> tuple[list[Field], list[Finding]]:
@@ -113,11 +136,13 @@ def _agreeing(
     kept: list[Field] = []
     problems: list[Finding] = []
     for field in given:
+        if field.name in _ACCOUNT and any(f.name in _ACCOUNT for f in reading.fields):
+            continue  # what is printed on this very page says whom to pay
         held = read.get((field.name, field.line))
         same = held is not None and _same(field, held)
         if held is not None and same:
             kept.append(replace(field, proved=True, text=held.text, place=held.place))
-        elif (held is not None and field.name != "iban") or not _fits(field, amounts, given):
+        elif held is not None or not _fits(field, amounts, given):
             label = FIELDS[field.name].label
             said = held.value if held else "the sum of the others"
             problems.append(
@@ -156,7 +181,8 @@ def _fits(field: Field, proved: Mapping[str, Decimal], given: Sequence[Field]) -
 
 
 def _fields(template: Template, found: Found) -> Iterator[Field]:
-    values: Row = dict(found.values)
+    fixed = {rule.name for rule in template.rules if rule.static is not None} & _ACCOUNT
+    values: Row = {k: v for k, v in found.values.items() if k not in fixed}
     if template.issuer and "partner_name" not in values:
         values["issuer"] = template.issuer
     if template.currency and "currency" not in values:

@@ -32,7 +32,7 @@ Value = str | Decimal | date
 Row = dict[str, Value]
 
 #: For all patterns of one template on one document.
-_SECONDS = 4.0
+_SECONDS = 2.0
 _NUMBER = regex.compile(r"[-+]?\d+(?:[.,\s']\d+)*")
 
 
