@@ -37,7 +37,8 @@ class Adjustment:
     `kind`: overpayment, double_payment, return_fee, card_fee, chargeback_fee,
     bank_fee, the category of a batch's part without an item, or `UNEXPLAINED`
     as cash; skonto_writeoff, bank_charge, deduction, short_payment,
-    fx_and_charges, rounding as what an item is short by.
+    fx_and_charges, rounding as what an item is short by. tax_correction and
+    realised_difference follow from those when they are booked.
     """
 
     kind: str

@@ -21,6 +21,7 @@ from app.audit import Entry, record
 from app.bank_books import Settled, gather_again, gather_books
 from app.closing import closed_until
 from app.codec import dump, load
+from app.consequences import with_consequences
 from app.habits import known_habits
 from app.ledger import match_postings
 from app.office import Office
@@ -208,7 +209,8 @@ def keep_matches(
                 problem = finding("period_signed", where=where)
                 note(tx, office, "transaction", match.transaction_id, "match", [problem])
             if target:
-                made_now = match_postings(target, news, moved, revision, further=news is not match)
+                told = with_consequences(tx, news)
+                made_now = match_postings(target, told, moved, revision, further=news is not match)
                 today = office.today()
                 postings += [dataclasses.replace(p, date=today) if late else p for p in made_now]
     upsert(tx, matches, rows)

@@ -185,8 +185,21 @@ def test_each_bank_line_is_booked_as_the_case_expects(
         for one in row.match.allocations:
             settled[_name(office, one.item_id)] += one.amount.amount
         assert {k: str(v) for k, v in settled.items()} == wanted.get("settles", {}), row.match
+        if "books" in wanted:
+            assert _booked(office, row.id) == wanted["books"]
         kept = [[a.kind, str(a.amount.amount)] for a in row.match.adjustments]
         assert kept == wanted.get("adjusts", []), row.match
+
+
+def _booked(office: Played, transaction_id: str) -> list[list[str]]:
+    """Return kind and amount of what a bank line wrote besides its items."""
+    query = select(postings.c.data).where(
+        postings.c.kind == "match", postings.c.subject == transaction_id
+    )
+    with office.office.database.begin() as tx:
+        (posting,) = map(load_posting, tx.execute(query).scalars())
+    cells = [row.values for row in posting.rows if row.sheet == "Matches"]
+    return [[str(c["Kind"]), str(c["Applied"])] for c in cells if c["Kind"] != "settles"]
 
 
 def test_what_is_booked_and_owed_afterwards(played: tuple[dict[str, Any], Played]) -> None:
