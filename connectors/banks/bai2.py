@@ -51,7 +51,7 @@ def _records(document: Document) -> Iterator[tuple[str, str, int]]:
     code, parts, size = "", [""], 0
     with document.path.open(encoding="utf-8-sig", errors="replace", newline=None) as file:
         while line := file.readline(_MAX_LINE):
-            line = line.rstrip()
+            line = line.replace("\0", " ").rstrip()
             if not line:
                 continue
             body = line[3:].removesuffix("/")

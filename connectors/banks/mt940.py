@@ -70,7 +70,7 @@ class Reader:
                     chunk += file.read(1)
                 if rest == b"\n":
                     chunk = chunk.removeprefix(b"\xef\xbb\xbf")
-                rest += chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+                rest += chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\0", b" ")
                 cut = rest.rfind(b"\n:", 0, -6)
                 if cut > 0:
                     # The last field may go on, and a tag may be cut in two: both wait.

@@ -72,7 +72,7 @@ class Reader:
             rest = ""
             while True:
                 chunk = file.read(_CHUNK)
-                text = decoder.decode(chunk, not chunk)
+                text = decoder.decode(chunk, not chunk).replace("\0", " ")
                 rest += text if upper else _TAG.sub(lambda m: m[0].upper(), text)
                 if "<!" in rest:
                     if _REFUSED.search(rest):

@@ -81,7 +81,7 @@ class Reader:
 def _lines(document: Document) -> Iterator[str]:
     with document.path.open(encoding="utf-8-sig", errors="surrogateescape", newline=None) as file:
         while line := file.readline(_MAX_LINE):
-            line = line.rstrip("\n")
+            line = line.rstrip("\n").replace("\0", " ")
             if any("\udc80" <= c <= "\udcff" for c in line):
                 line = line.encode("utf-8", "surrogateescape").decode("cp1252", "replace")
             if line.strip():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import time
+import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -150,9 +151,21 @@ def test_a_table_without_its_columns_is_one_finding(
 def test_what_cannot_be_a_table_is_said(table: Table) -> None:
     with pytest.raises(Unavailable, match="cannot be read"):
         table.source().changes(None)
-    table.path.write_bytes(b"PK\x03\x04 no workbook" if table.path.suffix == ".xlsx" else b'a,"b')
-    (problem,) = table.source().changes(None)[0]
-    assert isinstance(problem, Finding) and problem.code == "bad_table"
+    workbooks = [b"PK\x03\x04 no workbook", _workbook_of_unknown_compression()]
+    texts = [b'a,"b', b"po_id,po_line\n1,\x00"]
+    for content in workbooks if table.path.suffix == ".xlsx" else texts:
+        table.path.write_bytes(content)
+        (problem,) = table.source().changes(None)[0]
+        assert isinstance(problem, Finding) and problem.code == "bad_table"
+
+
+def _workbook_of_unknown_compression() -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as package:
+        package.writestr("[Content_Types].xml", "<Types/>")
+    raw = bytearray(out.getvalue())
+    raw[raw.rindex(b"PK\x01\x02") + 10] = 99
+    return bytes(raw)
 
 
 def test_unknown_kinds_and_columns_are_configuration_faults(table: Table) -> None:

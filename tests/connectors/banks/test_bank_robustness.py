@@ -208,3 +208,32 @@ def test_no_pattern_makes_reading_slow(tmp_path: Path, data: bytes) -> None:
     read_bytes(tmp_path, data)
     # A quadratic pattern would take minutes for these megabytes.
     assert time.process_time() - began < 15
+
+
+@pytest.mark.parametrize("name", sorted(WHOLE))
+def test_no_text_holds_a_zero_character(name: str, tmp_path: Path) -> None:
+    raw = WHOLE[name].encode()
+    for at in range(40, len(raw), 7):
+        said = repr(read_bytes(tmp_path, raw[:at] + b"\0" + raw[at:]))
+        assert "\\x00" not in said, (at, said)
+
+
+@pytest.mark.parametrize("encoding", ["cp037", "utf-7", "gb18030", "no-such"])
+def test_a_workbook_part_in_an_encoding_nobody_reads_is_damaged(
+    encoding: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "statement.xlsx"
+    with zipfile.ZipFile(path, "w") as package:
+        package.writestr("xl/styles.xml", f'<?xml version="1.0" encoding="{encoding}"?><a/>')
+        package.writestr("xl/worksheets/sheet1.xml", "<worksheet/>")
+    assert "damaged" in read_file(path).codes
+
+
+def test_a_broken_lzma_member_is_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "statements.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as package:
+        package.writestr("a.sta", WHOLE["mt940"] * 50)
+    raw = bytearray(path.read_bytes())
+    raw[60:90] = bytes(30)
+    path.write_bytes(raw)
+    assert "damaged" in read_file(path).codes
