@@ -239,6 +239,12 @@ def _add_files(commands: _Commands) -> None:
     extract.add_argument(
         "--no-einvoice", action="store_true", help="ignore embedded XML; read the page only"
     )
+    extract.add_argument(
+        "--validate", action="store_true", help="check e-invoices against the rules of EN 16931"
+    )
+    extract.add_argument(
+        "--templates", type=Path, metavar="DIR", help="folder with invoice2data templates"
+    )
     statements = commands.add(
         "statements", "files:statements", "read bank files and print one JSON line a statement"
     )

@@ -17,23 +17,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from app.isolation import Crashed, Isolated, IsolationFailure, Limits, OutOfMemory, TookTooLong
+from app.isolation import Isolated, IsolationFailure, Limits
+from app.reading import unread, without_rules
 from extractors.containers import Unpacked, is_container, recognise, unpack
 from extractors.reading import ReadOptions, read
 from matching.checks import check_invoice
 from records.documents import Document, Field, Kind, Reading
 from records.failures import KnownFailure
-from records.findings import Finding, finding
+from records.findings import Finding
 from records.invoices import assemble, chosen
 from records.vocabulary import FIELDS
 
 Json = dict[str, Any]
 
-_FAILURES: dict[type[Exception], str] = {
-    TookTooLong: "took_too_long",
-    OutOfMemory: "out_of_memory",
-    Crashed: "reader_crashed",
-}
 _POSTABLE = {
     Kind.INVOICE,
     Kind.CREDIT_NOTE,
@@ -63,11 +59,24 @@ def extraction_lines(paths: Iterable[Path], options: ReadOptions, jobs: int) -> 
     limits = Limits(timeout_seconds=300, cpu_seconds=300)
     for path, outcome in box.map(reader, _files(paths), limits=limits):
         if isinstance(outcome, IsolationFailure | KnownFailure):
-            problem = finding(_FAILURES.get(type(outcome), "reader_crashed"), message=str(outcome))
-            reading = Reading(kind=Kind.UNKNOWN, findings=(problem,))
-            yield _line(path, Outcome(_sha256(path), (reading,), 0.0))
+            yield _line(path, _again(box, path, options, limits, outcome))
         else:
             yield _line(path, outcome)
+
+
+def _again(
+    box: Isolated, path: Path, options: ReadOptions, limits: Limits, failure: Exception
+) -> Outcome:
+    """Return what is left to say of a file whose reading failed: the rules may be to blame."""
+    if options.rules is not None:
+        try:
+            outcome = box.run(read_file, path, replace(options, rules=None), limits=limits)
+        except (IsolationFailure, KnownFailure) as again:
+            failure = again
+        else:
+            readings = (without_rules(r, failure) for r in outcome.readings)
+            return replace(outcome, readings=tuple(readings))
+    return Outcome(_sha256(path), (unread(failure),), 0.0)
 
 
 def _files(paths: Iterable[Path]) -> Iterator[Path]:

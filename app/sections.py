@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -60,6 +61,21 @@ class Reading(Section):
     ocr: str = Field("rapidocr", pattern="^(rapidocr|tesseract|none)$", description="OCR engine.")
     archive_html: bool = Field(
         True, description="Render HTML invoices to PDF for the archive where a browser is found."
+    )
+    validate_einvoices: bool | Literal["auto"] = Field(
+        "auto",
+        description="Check e-invoices against the rules of EN 16931; `auto` does where the extra "
+        "`validation` is installed.",
+    )
+    broken_rules: str = Field(
+        "warn",
+        pattern="^(warn|block)$",
+        description="What a fatal rule that an e-invoice breaks does: `warn` tells it, `block` "
+        "holds the invoice.",
+    )
+    templates: Path | None = Field(
+        None,
+        description="Folder with invoice2data templates, for vendors the reader alone gets wrong.",
     )
 
 

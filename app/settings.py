@@ -39,6 +39,7 @@ from app.sections import (
     Vies,
 )
 from connectors.banks import Profile
+from extractors.templates.files import Template, load_templates
 from matching.payments import PaymentPolicy
 from matching.policy import Policy
 from records.failures import ConfigurationFault
@@ -92,6 +93,8 @@ class Settings:
     folder: Path
     #: Confirmed profiles of banks' CSV and XLSX files, from the folder `bank_profiles`.
     bank_profiles: tuple[Profile, ...] = ()
+    #: invoice2data templates, from the folder `reading.templates`.
+    templates: tuple[Template, ...] = ()
 
     def plugin(self, section: str, name: str) -> Plugin:
         """Return the plugin `name` of a section; dangling names were refused at loading."""
@@ -197,6 +200,7 @@ class _Loader:
             version=self.version,
             folder=self.folder,
             bank_profiles=self.bank_profiles(tree),
+            templates=self.templates(tree, models["reading"].templates),
             **models,
             **plain,
         )
@@ -226,6 +230,21 @@ class _Loader:
         except ConfigurationFault as error:
             for problem in str(error).splitlines():
                 self.fault(line, f"bank_profiles: {problem}")
+            return ()
+
+    def templates(self, tree: CommentedMap, path: Path | None) -> tuple[Template, ...]:
+        if path is None:
+            return ()
+        line = _line(tree["reading"], "templates")
+        folder = self.rooted(path)
+        if not folder.is_dir():
+            self.fault(line, f"reading.templates: {folder} is no folder. Make it, or correct it.")
+            return ()
+        try:
+            return load_templates(folder)
+        except ConfigurationFault as error:
+            for problem in str(error).splitlines():
+                self.fault(line, f"reading.templates: {problem}")
             return ()
 
     def model(self, name: str, model: type[Section], raw: Any, line: int) -> Any:

@@ -65,15 +65,16 @@ class ReadOptions:
 
     `use_einvoice` False reads the page as if no XML were embedded. `ocr` is
     rapidocr, tesseract or none. `own_names` and `own_vat_ids` are ours: whoever
-    bears them is the buyer. `layouts` are what corrections taught, `templates` what a person wrote. `check_rules` validates XML against EN 16931 (the
-    extra `validation`; the reading process must not be limited in address
-    space, see `extractors.einvoice.validation`). Limits: file size in bytes, pages per file that go
-    through OCR, pixels per page of an image file.
+    bears them is the buyer. `layouts` are what corrections taught, `templates`
+    what a person wrote. `rules` says how far a broken rule of EN 16931 stops
+    the work; None does not check them (the extra `validation`). Limits: file
+    size in bytes, pages per file that go through OCR, pixels per page of an
+    image file.
     """
 
     use_einvoice: bool = True
     ocr: str = "rapidocr"
-    check_rules: bool = False
+    rules: Severity | None = None
     calibrate: bool = True
     own_names: tuple[str, ...] = ()
     own_vat_ids: tuple[str, ...] = ()
@@ -179,10 +180,10 @@ def _pdf(data: bytes, span: tuple[int, int] | None, options: ReadOptions) -> lis
 
 def _with_rules(readings: list[Reading], xml: bytes, options: ReadOptions) -> list[Reading]:
     """Add the rules of the standard that the XML breaks, where that is asked for."""
-    if not options.check_rules:
+    if options.rules is None:
         return readings
     try:
-        broken = tuple(validate(xml))
+        broken = tuple(validate(xml, options.rules))
     except ValidatorMissing as missing:
         broken = (finding("not_installed", message=str(missing), severity=Severity.WARN),)
     first = readings[0]

@@ -20,12 +20,12 @@ from app.codec import plain, unplain
 from app.coding import propose_coding
 from app.filing import filed_with
 from app.gathering import books_for, message_of, minor_of, sender_findings
-from app.isolation import Crashed, IsolationFailure, Limits, OutOfMemory, TookTooLong
+from app.isolation import Limits
 from app.ledger import exception_posting, invoice_posting, new_vendor_row
 from app.memory import contradict, credit, known_layouts
 from app.office import Office
 from app.printed import settle_prints
-from app.reading import read_document
+from app.reading import read_isolated
 from app.settings import Settings
 from app.store import (
     document,
@@ -42,6 +42,7 @@ from app.tables import documents, invoices, order_allocations
 from app.vat_ids import registration_findings
 from connectors import browser
 from connectors.keeping import keep_bytes
+from extractors.einvoice.validation import is_installed
 from extractors.reading import ReadOptions
 from matching.coding import Coding
 from matching.duplicates import EarlierInvoice
@@ -52,7 +53,7 @@ from matching.senders import domain_of
 from matching.vendors import prepared_vendor
 from records.documents import Document, Field, Kind, Reading
 from records.failures import Unavailable
-from records.findings import Finding, finding
+from records.findings import Finding, Severity, finding
 from records.invoices import Invoice, assemble
 from records.matches import InvoiceMatch, OrderAllocation
 
@@ -106,10 +107,14 @@ def _onward(tx: Connection, row: Row[Any], revision: int) -> list[str]:
 
 def read_options(settings: Settings) -> ReadOptions:
     """Return how the office's documents are read."""
+    reading = settings.reading
+    checks = is_installed() if reading.validate_einvoices == "auto" else reading.validate_einvoices
     return ReadOptions(
-        ocr=settings.reading.ocr,
+        ocr=reading.ocr,
+        rules=Severity(reading.broken_rules) if checks else None,
         own_names=tuple(n for n in (settings.company.name, *settings.company.names) if n),
         own_vat_ids=settings.company.vat_ids,
+        templates=settings.templates,
     )
 
 
@@ -122,12 +127,7 @@ def _read(office: Office, given: Document) -> list[Reading]:
         cpu_seconds=int(settings.limits.seconds) + 1,
         memory_bytes=settings.limits.memory_mb << 20,
     )
-    codes = {TookTooLong: "took_too_long", OutOfMemory: "out_of_memory", Crashed: "reader_crashed"}
-    try:
-        return office.box.run(read_document, given, options, settings.bank_profiles, limits=limits)
-    except IsolationFailure as failure:
-        problem = finding(codes[type(failure)], where=given.name, actual=str(failure))
-        return [Reading(kind=Kind.UNKNOWN, findings=(problem,))]
+    return read_isolated(office.box, given, options, settings.bank_profiles, limits)
 
 
 def _keep(

@@ -17,8 +17,10 @@ from app.extraction import extraction_lines
 from app.progress import progress_bar
 from app.statements import statement_lines
 from extractors.reading import ReadOptions
+from extractors.templates import load_templates
 from records.documents import Document
 from records.failures import KnownFailure
+from records.findings import Severity
 
 
 @contextmanager
@@ -34,7 +36,10 @@ def _output(path: Path | None) -> Iterator[IO[str]]:
 def extract(given: argparse.Namespace) -> int:
     """`nightclerk extract PATH…`."""
     must_exist(given.paths)
-    options = ReadOptions(use_einvoice=not given.no_einvoice)
+    rules = Severity.WARN if given.validate else None
+    must_exist([given.templates] if given.templates else [])
+    templates = load_templates(given.templates) if given.templates else ()
+    options = ReadOptions(use_einvoice=not given.no_einvoice, rules=rules, templates=templates)
     with _output(given.jsonl) as out, progress_bar(enabled=given.jsonl is not None) as progress:
         for number, line in enumerate(extraction_lines(given.paths, options, given.jobs), 1):
             out.write(json.dumps(line, ensure_ascii=False) + "\n")

