@@ -25,7 +25,8 @@ _OFFICE = Path(__file__).resolve().parent.parent.parent / "fixtures/office"
 
 @dataclass(frozen=True, slots=True)
 class Seed:
-    """One whole document. `kind` says which readers get it: pdf, xml, picture, mail, bank, table."""
+    """One whole document. `kind` says which readers get it: pdf, xml, picture, mail, bank, table,
+    template."""
 
     kind: str
     name: str
@@ -33,8 +34,8 @@ class Seed:
 
 
 def seeds(number: int) -> list[Seed]:
-    """Return two invoices in each language in every clothing, the sample's mail, bank and tables."""
-    return [*_invoices(number), *_mail(), *_bank(), *_tables()]
+    """Return two invoices in each language in every clothing, the sample's files, templates."""
+    return [*_invoices(number), *_mail(), *_bank(), *_tables(), *_templates()]
 
 
 def kind_of(data: bytes) -> str:
@@ -66,6 +67,11 @@ def _invoices(number: int) -> Iterator[Seed]:
             yield Seed("picture", f"{specimen.name}.png", out.getvalue())
     yield Seed("xml", "fattura.xml", _FATTURA)
     yield Seed("xml", "zugferd1.xml", _ZUGFERD_1)
+
+
+def _templates() -> Iterator[Seed]:
+    for number, text in enumerate(_TEMPLATES):
+        yield Seed("template", f"{number}.yml", text.encode())
 
 
 def _mail() -> Iterator[Seed]:
@@ -173,3 +179,53 @@ _ZUGFERD_1 = b"""<?xml version="1.0" encoding="UTF-8"?>
 </SpecifiedTradeSettlementMonetarySummation></ApplicableSupplyChainTradeSettlement>
 <IncludedSupplyChainTradeLineItem><SpecifiedTradeProduct><Name>Folder</Name></SpecifiedTradeProduct>
 </IncludedSupplyChainTradeLineItem></rsm:SpecifiedSupplyChainTradeTransaction></rsm:CrossIndustryDocument>"""
+
+#: A page that every template among the seeds fits.
+TEMPLATE_PAGE = """
+ACME Pumps Ltd                          VAT GB123456789
+Document 77-4/26          Day 03.04.2026
+
+Pump A       2    10,00     20,00
+  with hose
+Pump B       1     5,50      5,50
+Carriage                     4,50
+
+Goods 30,00   Levy 6,00   All in 36,00
+"""
+_TEMPLATES = (
+    r"""
+issuer: ACME Pumps Ltd
+keywords: [ACME]
+fields:
+  invoice_number: Document\s+(\S+)
+  date: Day\s+(\d\d\.\d\d\.\d{4})
+  amount: All in\s+([\d,]+)
+  amount_tax: {parser: regex, regex: 'Levy ([\d,]+)', type: float, group: sum}
+  static_vat: GB123456789
+  sum_amount_goods: ['Pump [AB]\s+\d\s+[\d,]+\s+([\d,]+)', 'Carriage\s+([\d,]+)']
+lines:
+  start: Day.*
+  end: Carriage
+  first_line: ^(?P<name>Pump \w)\s+(?P<qty>\d+)\s+(?P<price_unit>[\d,]+)\s+(?P<price_subtotal>[\d,]+)
+  line: ^\s+(?P<name>\w.*)
+  last_line: never
+  types: {qty: float, price_unit: float, price_subtotal: float}
+options: {currency: GBP, date_formats: ['%d.%m.%Y'], decimal_separator: ','}
+""",
+    r"""
+keywords: [ACME]
+exclude_keywords: Statement
+fields:
+  invoice_number: {parser: regex, regex: '(\d+)-4', replace: [['7', 'x'], ['x', '7']]}
+  date: {parser: regex, regex: ['Day (\S+)', 'Date (\S+)'], type: date}
+  amount: {parser: regex, regex: 'in (.*)', type: float, extract_number: true}
+  box: {parser: regex, regex: '(\S+)', group: first, area: {f: 1, l: 1, x: 0, y: 0, W: 99, H: 99, r: 72}}
+  lines:
+    parser: lines
+    rules:
+      - {start: Day, end: Carriage, line: '(?P<name>\w+) .* (?P<price_subtotal>[\d,]+)'}
+tables:
+  - {start: Goods, end: '$', body: '(?P<amount_untaxed>[\d,]+)', line_separator: '  +'}
+options: {remove_accents: true, lowercase: false, replace: ['Levy', 'Tax'], decimal_separator: ','}
+""",
+)
