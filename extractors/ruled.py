@@ -1,22 +1,28 @@
 """Ruled tables: where words alone leave lines unproved, the rules drawn around cells place them.
 
-pdfplumber finds the cells. Their words are set anew, so that what stands in one
+pdfplumber finds the cells. Their characters are set anew as words, so that what stands in one
 row of cells stands in one row of words and columns keep apart; then the pages
 are read as any other. What is read there counts only if it proves more.
 """
 
 from __future__ import annotations
 
-import io
+import ctypes
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import Any, NamedTuple
 
-import pdfplumber
 import pypdfium2
 import pypdfium2.raw as raw
+from pdfplumber.table import (
+    Table,
+    cells_to_tables,
+    edges_to_intersections,
+    intersections_to_cells,
+    merge_edges,
+)
 from pdfplumber.utils.text import extract_words
 
 from extractors.words import Box, PageWords, Word
@@ -30,7 +36,11 @@ _SPREAD = 16.0
 _MAX_PAGES = 8
 _MAX_WORDS = 3000
 _MAX_OBJECTS = 4000
+_MAX_EDGES = 4000
+_MAX_SEGMENTS = 60
 _MIN_RULES = 4
+#: Strokes nearer than this are one, in points: pdfplumber's own setting.
+_SNAP = 3
 _AMOUNTS = frozenset(
     {
         "lines_total",
@@ -61,16 +71,10 @@ def read_ruled(
     """
     if _proof(reading).is_enough or len(pages) > _MAX_PAGES:
         return reading
-    ruled = _ruled_pages(data, pages)
-    if not ruled:
+    sheets = _ruled_sheets(data, pages)
+    if not sheets:
         return reading
-    try:
-        moved = _regridded(data, ruled)
-    except Exception:
-        # pdfminer raises whatever a damaged file leads it to; the first reading stands.
-        return reading
-    if not moved:
-        return reading
+    moved = {p.number: _set(sheets[p.number], p) for p in pages if p.number in sheets}
     again = read_pages([moved[p.number].page if p.number in moved else p for p in pages])
     if len(again) != 1 or not _proof(again[0]).summed or _proof(again[0]) <= _proof(reading):
         return reading
@@ -87,8 +91,8 @@ class _Proof(NamedTuple):
 
     @property
     def is_enough(self) -> bool:
-        """Say whether totals and lines agree, and most lines that could multiply do."""
-        return self.gross and self.summed and self.multiplied >= -self.missing
+        """Say whether totals and lines agree, and all lines that could multiply do."""
+        return self.gross and self.summed and not self.missing
 
 
 def _proof(reading: Reading) -> _Proof:
@@ -127,32 +131,106 @@ def _is_about_amounts(item: Finding) -> bool:
     return item.code in _ABOUT_AMOUNTS or item.where in _AMOUNT_LABELS
 
 
-# -- which pages are ruled
+# -- rules and cells
 
 
-def _ruled_pages(data: bytes, pages: Sequence[PageWords]) -> list[PageWords]:
+class _Sheet(NamedTuple):
+    """What a ruled page draws: the tables' cells, and its characters as pdfplumber knows them."""
+
+    tables: list[Table]
+    chars: list[dict[str, Any]]
+
+
+def _ruled_sheets(data: bytes, pages: Sequence[PageWords]) -> dict[int, _Sheet]:
+    """Find the ruled tables of the pages. PDFium draws and reads; pdfplumber finds the cells."""
+    found: dict[int, _Sheet] = {}
     pdf = pypdfium2.PdfDocument(data)
     try:
-        return [p for p in pages if 0 < len(p.words) < _MAX_WORDS and _is_ruled(pdf, p.number)]
+        for words in pages:
+            if not 0 < len(words.words) < _MAX_WORDS:
+                continue
+            page = pdf[words.number - 1]
+            try:
+                tables = [] if page.get_rotation() else _tables(page)
+                if tables:
+                    found[words.number] = _Sheet(tables, list(_chars(page)))
+            finally:
+                page.close()
     finally:
         pdf.close()
+    return found
 
 
-def _is_ruled(pdf: Any, number: int) -> bool:
-    """Say whether a page draws columns: upright rules or boxes at several places."""
-    page = pdf[number - 1]
+def _tables(page: Any) -> list[Table]:
+    edges = list(islice(_edges(page), _MAX_EDGES))
+    upright = {round(e["x0"]) for e in edges if e["orientation"] == "v"}
+    if len(upright) < _MIN_RULES:
+        return []
+    merged = merge_edges(edges, _SNAP, _SNAP, _SNAP, _SNAP)
+    cells = intersections_to_cells(edges_to_intersections(merged, _SNAP, _SNAP))
+    # The cells alone make a table; a page of pdfplumber is asked for text only.
+    no_page: Any = None
+    tables = [Table(no_page, group) for group in cells_to_tables(cells)]
+    return [t for t in tables if len(t.rows) > 1 and len(t.columns) > 2]
+
+
+def _edges(page: Any) -> Iterator[dict[str, Any]]:
+    """Yield the level and upright strokes of a page, from the top left, as pdfplumber's edges."""
+    left, _, _, top = page.get_cropbox()
+    x, y = ctypes.c_float(), ctypes.c_float()
+    to_x, to_y = ctypes.byref(x), ctypes.byref(y)
+    for item in islice(page.get_objects(max_depth=2), _MAX_OBJECTS):
+        if item.type != raw.FPDF_PAGEOBJ_PATH:
+            continue
+        count = raw.FPDFPath_CountSegments(item.raw)
+        if count > _MAX_SEGMENTS:
+            continue  # a drawing, or a code
+        turn = item.get_matrix()
+        before = start = None
+        for index in range(count):
+            segment = raw.FPDFPath_GetPathSegment(item.raw, index)
+            raw.FPDFPathSegment_GetPoint(segment, to_x, to_y)
+            across, up = turn.on_point(x.value, y.value)
+            point = (across - left, top - up)
+            if raw.FPDFPathSegment_GetType(segment) == raw.FPDF_SEGMENT_MOVETO:
+                start = point
+            elif before is not None:
+                yield from _edge(before, point)
+            if start is not None and raw.FPDFPathSegment_GetClose(segment):
+                yield from _edge(point, start)
+            before = point
+
+
+def _edge(one: tuple[float, float], other: tuple[float, float]) -> Iterator[dict[str, Any]]:
+    (x0, x1), (top, bottom) = sorted((one[0], other[0])), sorted((one[1], other[1]))
+    place = {"x0": x0, "x1": x1, "top": top, "bottom": bottom}
+    size = {"width": x1 - x0, "height": bottom - top}
+    if x1 - x0 < 1 and bottom - top > _SNAP:
+        yield {**place, **size, "orientation": "v"}
+    elif bottom - top < 1 and x1 - x0 > _SNAP:
+        yield {**place, **size, "orientation": "h"}
+
+
+def _chars(page: Any) -> Iterator[dict[str, Any]]:
+    left, _, _, top = page.get_cropbox()
+    rect = raw.FS_RECTF()
+    to_rect = ctypes.byref(rect)
+    text_page = page.get_textpage()
     try:
-        if page.get_rotation() or page.get_cropbox() != page.get_mediabox():
-            return False
-        edges: set[int] = set()
-        for item in islice(page.get_objects(max_depth=2), _MAX_OBJECTS):
-            if item.type == raw.FPDF_PAGEOBJ_PATH:
-                left, bottom, right, top = item.get_bounds()
-                if top - bottom > 8 and (right - left < 2 or right - left > 12):
-                    edges |= {round(left), round(right)}
-        return len(edges) >= _MIN_RULES
+        for index in range(raw.FPDFText_CountChars(text_page)):
+            text = chr(raw.FPDFText_GetUnicode(text_page, index) or 0xFFFD)
+            if text.strip() and raw.FPDFText_GetLooseCharBox(text_page, index, to_rect):
+                yield {
+                    "text": text,
+                    "x0": rect.left - left,
+                    "x1": rect.right - left,
+                    "top": top - rect.top,
+                    "bottom": top - rect.bottom,
+                    "doctop": top - rect.top,
+                    "upright": True,
+                }
     finally:
-        page.close()
+        text_page.close()
 
 
 # -- words set anew
@@ -165,26 +243,13 @@ class _Moved(NamedTuple):
     places: tuple[tuple[Box, Box], ...]
 
 
-def _regridded(data: bytes, pages: Sequence[PageWords]) -> dict[int, _Moved]:
-    numbers = [p.number for p in pages]
-    found: dict[int, _Moved] = {}
-    with pdfplumber.open(io.BytesIO(data), pages=numbers) as pdf:
-        for page, words in zip(pdf.pages, pages, strict=True):
-            tables = [t for t in page.find_tables() if len(t.rows) > 1 and len(t.columns) > 2]
-            if tables:
-                found[words.number] = _set(page, words, tables)
-    return found
-
-
-def _set(page: Any, words: PageWords, tables: Sequence[Any]) -> _Moved:
+def _set(sheet: _Sheet, words: PageWords) -> _Moved:
     new: list[Word] = []
     places: list[tuple[Box, Box]] = []
-    boxes: list[Box] = [table.bbox for table in tables]
-    chars = [c for c in page.chars if c["text"].strip()]
-    for table in tables:
+    for table in sheet.tables:
         edges = sorted({round(cell[0]) for cell in table.cells})
         inside: dict[Box, list[Any]] = defaultdict(list)
-        for char in chars:
+        for char in sheet.chars:
             cell = _around(char, table.cells)
             if cell is not None:
                 inside[cell].append(char)
@@ -203,11 +268,12 @@ def _set(page: Any, words: PageWords, tables: Sequence[Any]) -> _Moved:
                     box = (old[0] + right, old[1] - up, old[2] + right, old[3] - up)
                     new.append(Word(word["text"], box))
                     places.append((box, old))
+    boxes: list[Box] = [table.bbox for table in sheet.tables]
     rest = [w for w in words.words if not any(_holds(box, w.box) for box in boxes)]
     return _Moved(replace(words, words=(*rest, *new)), tuple(places))
 
 
-def _stacked_heading(table: Any) -> float:
+def _stacked_heading(table: Table) -> float:
     """Return where headings end that share one above them; their words go to the bottom of cells."""
     bottoms = [cell[3] for cell in table.rows[0].cells if cell is not None]
     return max(bottoms) + 1 if max(bottoms) - min(bottoms) > 4 else 0.0

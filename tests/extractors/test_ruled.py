@@ -8,6 +8,7 @@ from pathlib import Path
 import pdfplumber
 import pytest
 
+from extractors import ruled
 from extractors.pages import read_pages
 from extractors.pdf_text import read_text
 from extractors.reading import ReadOptions, read
@@ -88,5 +89,5 @@ def test_pages_without_rules_are_left_to_their_words(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     specimen = next(s for s in SPECIMENS if s.house.rules == "none")
-    monkeypatch.setattr(pdfplumber, "open", None)
+    monkeypatch.setattr(ruled, "extract_words", None)
     assert _read(print_bill(specimen.bill, specimen.house).pdf, tmp_path).fields
