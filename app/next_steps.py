@@ -55,7 +55,7 @@ def for_line(row: BankRow) -> tuple[str, ...]:
             f"nightclerk approve {name} {_REASON}",
             f"nightclerk assign {name} CATEGORY {_REASON}",
         )
-    if row.state == "open":
+    if row.state in ("open", "partly"):
         return (f"nightclerk assign {name} CATEGORY {_REASON}",)
     return ()
 

@@ -82,8 +82,10 @@ def reconcile_bank(office: Office, target: str | None) -> dict[str, int]:
     }
     disputed = _disputed(stored, (made[name] for name in stored), partly)
     chosen = [
-        _not_undone(habits.explain(moved, _undisputed(made[name], disputed)), books)
+        # A batch is nobody's habit: each of its payments is another one.
+        _not_undone(match if moved.details else habits.explain(moved, match), books)
         for name, moved in waiting
+        for match in [_undisputed(made[name], disputed)]
     ]
     with office.database.begin() as tx:
         lock(tx, "reconcile")

@@ -240,3 +240,17 @@ def test_what_is_posted_in_part_can_be_undone(begun: Office) -> None:
     assert settled(begun) == {}
     with pytest.raises(KnownFailure, match="no posted match"):
         reconciliation.undo_match(begun.acting("person:anna"), line(begun).id, "again")
+
+
+def test_a_batch_is_nobodys_habit(office: Callable[..., Office], tmp_path: Path) -> None:
+    """Three batches of strangers were booked alike by a person; the fourth is looked at."""
+    ours = office()
+    batches = [entry(PAYMENTS).replace("REF1", f"REF{n}") for n in range(4)]
+    bring(ours, tmp_path, statement("".join(batches), "800.00"))
+    with ours.database.begin() as tx:
+        names = [row.id for row in queries.bank_rows(tx)]
+    for name in names[:3]:
+        reconciliation.assign_line(ours.acting("person:anna"), name, "private", "not ours")
+    again(ours)
+    with ours.database.begin() as tx:
+        assert [row.state for row in queries.bank_rows(tx)] == [*["posted"] * 3, "open"]
