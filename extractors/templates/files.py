@@ -158,15 +158,18 @@ def read_template(path: Path) -> Template:
         raise ConfigurationFault(f"{path}: {error}") from error
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise ConfigurationFault(f"{path}:{line}: not valid YAML: {error.problem}") from error
+        told = " ".join(str(error.problem).split())
+        raise ConfigurationFault(f"{path}:{line}: not valid YAML: {told}") from error
     except (YAMLError, ValueError, RecursionError) as error:
-        raise ConfigurationFault(f"{path}: not valid YAML: {error}") from error
+        told = " ".join(str(error).split())
+        raise ConfigurationFault(f"{path}: not valid YAML: {told}") from error
     try:
         return _template(path.name, data)
     except _Wrong as wrong:
-        where = ".".join(str(part) for part in wrong.where)
+        where = "".join(f"{part}." for part in wrong.where).rstrip(".")
+        told = f"{where}: {wrong}" if where else str(wrong)
         line = _line_of(text, wrong.where)
-        raise ConfigurationFault(f"{path}:{line}: {where}: {wrong}".replace(": : ", ": ")) from None
+        raise ConfigurationFault(f"{path}:{line}: {' '.join(told.split())}") from None
 
 
 def _yaml(typ: str = "safe") -> YAML:
