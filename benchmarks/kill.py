@@ -3,12 +3,14 @@
     python -m benchmarks.kill random   [--kills 100] [--postgres]
     python -m benchmarks.kill save     [--kills 20]    while the workbook is being saved
     python -m benchmarks.kill report   [--kills 5]     between sending the report and recording it
+    python -m benchmarks.kill statements [--kills 20] [--postgres]   while the bank is worked on
 
 Every kill is SIGKILL to a real `nightclerk serve`. On SQLite it is started
 again under its own name. On PostgreSQL two workers run, and a killed one never
 comes back: a new one takes its place under a new name, and its work must be
 taken over. Exit code 1 when an invoice is lost or posted twice, or when going
-on took more than ten seconds.
+on took more than ten seconds. Bank nights are `nightclerk run`, killed with all
+its processes; then 1 when anything differs from an undisturbed night.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from select import select as select_ready
@@ -32,6 +35,7 @@ from sqlalchemy import create_engine, func, select
 
 from app.engine import Backlog
 from app.tables import postings
+from benchmarks.bank_nights import BankOffice, kill_nights
 from benchmarks.small_office import SmallOffice, report
 
 
@@ -245,12 +249,12 @@ def database(postgres: bool) -> Iterator[str | None]:
 def main() -> int:
     """Run one test and print its figures; 1 when something was lost, doubled or too slow."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("when", choices=["random", "save", "report"])
+    parser.add_argument("when", choices=["random", "save", "report", "statements"])
     parser.add_argument("--kills", type=int, default=None)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--postgres", action="store_true")
     given = parser.parse_args()
-    kills = given.kills or {"random": 100, "save": 20, "report": 5}[given.when]
+    kills = given.kills or {"random": 100, "save": 20, "report": 5, "statements": 20}[given.when]
     dice = random.Random(given.seed)
     with tempfile.TemporaryDirectory(prefix="nightclerk-kill-") as scratch:
         folder = Path(scratch)
@@ -258,6 +262,16 @@ def main() -> int:
             figures = kill_after_sending(folder, kills)
             report("killed between sending the report and recording it", figures)
             return int(bool(figures["lost or doubled"]))
+        if given.when == "statements":
+            with database(given.postgres) as first, database(given.postgres) as second:
+                offices = (
+                    BankOffice(folder / "a", database=first),
+                    BankOffice(folder / "b", database=second),
+                )
+                outcome = kill_nights(offices, kills, dice)
+            store = "PostgreSQL" if given.postgres else "SQLite"
+            report(f"bank nights killed at random, {store}", asdict(outcome))
+            return int(bool(outcome.differing))
         with database(given.postgres) as url:
             office = SmallOffice(folder / "office", 3 * kills + 3, url)
             shift = Shift(office, 2 if given.postgres else 1)
