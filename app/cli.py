@@ -89,7 +89,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_nights(commands: _Commands) -> None:
     commands.add(
-        "check", "nights:check", "check the configuration, the secrets and every connection"
+        "check", "service:check", "check the configuration, the secrets and every connection"
     )
     run = commands.add(
         "run",
@@ -103,7 +103,7 @@ def _add_nights(commands: _Commands) -> None:
         action="store_true",
         help="on a copy of the database; nothing is sent or written",
     )
-    serve = commands.add("serve", "nights:serve", "run the schedules unattended, until stopped")
+    serve = commands.add("serve", "service:serve", "run the schedules unattended, until stopped")
     serve.add_argument("--host", help="where /healthz and /metrics listen (127.0.0.1)")
     serve.add_argument("--port", type=int, help="their port (8642)")
     trial = commands.add(

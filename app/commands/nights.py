@@ -1,4 +1,4 @@
-"""Running: check, run, serve, try."""
+"""Nights in this terminal: run and try."""
 
 from __future__ import annotations
 
@@ -8,18 +8,11 @@ import tempfile
 from pathlib import Path
 
 from app import night
-from app.checkup import check as check_configuration
 from app.commands import office_of
 from app.progress import progress_bar
-from app.service import serve as serve_office
 from app.show import tell_night
 from app.trial import run_trial
 from records.failures import KnownFailure
-
-
-def check(given: argparse.Namespace) -> int:
-    """`nightclerk check`."""
-    return check_configuration(given.config)
 
 
 def run(given: argparse.Namespace) -> int:
@@ -38,14 +31,6 @@ def run(given: argparse.Namespace) -> int:
             result = night.run(acting, names, progress)
         tell_night(acting, result, sys.stdout)
         return 1 if result.failures else 0
-
-
-def serve(given: argparse.Namespace) -> int:
-    """`nightclerk serve`."""
-    with office_of(given) as office:
-        host = given.host or office.settings.service.host
-        port = given.port if given.port is not None else office.settings.service.port
-        return serve_office(office, host=host, port=port)
 
 
 def trial(given: argparse.Namespace) -> int:
