@@ -14,9 +14,10 @@ from connectors.banks._values import is_currency
 _ROWS = 400
 _HEADER_WITHIN = 60
 
-#: Words in column titles; the first key that fits takes the column. de, en, fr, nl, es, it, pl, pt.
+#: Words in column titles; the first key that fits takes the column.
+#: de, en, fr, nl, es, it, pl, pt, sv, da, no, fi, cs.
 _TITLES: tuple[tuple[str, str], ...] = (
-    ("balance", r"saldo|balance|solde|kontostand|running.?bal"),
+    ("balance", r"saldo|balance|solde|kontostand|running.?bal|z.statek"),
     ("original_amount", r"original.?amount|amount.?currency|foreign.?amount|betrag.*(fremd|orig)"
      r"|ursprungsbetrag|urspr.*betrag|oorspr.*bedrag|montant.*(devise|origine)|importe.*origen"),
     ("original_currency", r"original.?currency|foreign.?currency|fremdw.*hrung|urspr.*w.*hrung"
@@ -38,13 +39,13 @@ _TITLES: tuple[tuple[str, str], ...] = (
      r"|fecha.?valor|data.?(valuta|waluty)|^wert$"),
     ("booking_date", r"buchung(s?tag|s?datum)?$|booking|posting|posted|transaction.?date|completed"
      r"|date.?op|date.?(de.)?compta|^date|^datum|boek(ings)?datum|fecha|^data|^tag$|^day$"
-     r"|umsatzdatum|trans.*date|ksi.gowania"),
+     r"|umsatzdatum|trans.*date|ksi.gowania|^bokf|^bogf|^dato$|kirjausp|^d.tum"),
     ("debit", r"^(soll|debits?|withdrawals?|paid.?out|money.?out|d.bit|cargo|addebit[oi]"
-     r"|uitgaven?|belastung|ausgang|lastschrift|debet|obci..enia)\b"),
+     r"|uitgaven?|belastung|ausgang|lastschrift|debet|obci..enia|dare|uscite|uttag|ut$|ud$)\b"),
     ("credit", r"^(haben|credits?|deposits?|paid.?in|money.?in|cr.dit|abono|accredit[oi]"
-     r"|inkomsten|gutschrift|eingang|uznania)\b"),
+     r"|inkomsten|gutschrift|eingang|uznania|avere|entrate|ins.ttning|inn$|ind$)\b"),
     ("amount", r"betrag|amount|montant|bedrag|importe|importo|kwota|valor|umsatz$|value$|^sum"
-     r"|somme|bel.p|^credit/debit|saldo.?mov"),
+     r"|somme|bel.[pb]|^m[aä]{2}r[aä]$|.stka|^credit/debit|saldo.?mov"),
     ("currency", r"w.{1,2}hrung|currency|devise|^valuta$|\bmunt|moneda|divisa|waluta|\bccy\b|^curr"
      r"|^whg"),
     ("counterparty_account", r"iban|account.?(no|number)|bank.?account|konto.?(nr|nummer)"
@@ -52,10 +53,11 @@ _TITLES: tuple[tuple[str, str], ...] = (
     ("payer_name", r"^(zahlungspflichtige|payer|debtor|ordering|sender|nadawca$|auftraggeber$)"),
     ("counterparty_name", r"empf.{1,2}nger|auftraggeber|beg.{1,2}nstigter|zahlungs(beteiligter"
      r"|pflichtige)|partner|payee|payer|counterparty|beneficiary|\bname|naam|\bnom\b|tiers"
-     r"|beneficiario|kontrahent|odbiorca|zahler|merchant"),
-    ("remittance", r"verwendungszweck|buchungstext|zweck|text|label|libell|description|memo"
+     r"|beneficiario|kontrahent|odbiorca|zahler|merchant|mottagare|modtager|saaja|protistrana"),
+    ("remittance", r"verwendungszweck|buchungstext|zweck|te(?:x|ks)t|label|libell|description|memo"
      r"|details?|omschrijving|mededeling|concepto|descri|causale|narrative|particulars|purpose"
-     r"|communication|remittance|payment.?ref|tytu|opis|notes?$|comment|motif|information"),
+     r"|communication|remittance|payment.?ref|tytu|opis|notes?$|comment|motif|information|zpr.va"
+     r"|meddelande|seli|viesti|popis|beskrivelse"),
     ("transaction_code", r"^(gvc|code|mutatiesoort|gesch.ftsvorfall|textschl|transaction.?code)"),
 )  # fmt: skip
 _PATTERNS = tuple((name, re.compile(p, re.IGNORECASE)) for name, p in _TITLES)
@@ -280,6 +282,8 @@ def _from_cells(sample: list[list[str]]) -> _Draft | None:
         ]
         if not money:
             continue
+        if _has_two_sides(sample[number:], dates[0], money[0], sign):
+            return None
         draft = _Draft(first=number)
         draft.found["booking_date"] = dates[0]
         if len(dates) > 1:
@@ -294,6 +298,20 @@ def _from_cells(sample: list[list[str]]) -> _Draft | None:
         draft.texts = [i for i in range(len(row)) if i not in known and not _blank(sample, i)][:3]
         return draft
     return None
+
+
+def _has_two_sides(body: list[list[str]], date: int, money: int, sign: str) -> bool:
+    """Say whether other rows have their amount in another column.
+
+    Then one side is money out, and without titles nothing says which.
+    """
+    return any(
+        max(date, money) < len(row)
+        and days(row[date])
+        and not row[money].strip()
+        and any(amount(c, sign) is not None and not days(c) for c in row)
+        for row in body
+    )
 
 
 def _blank(sample: list[list[str]], column: int) -> bool:

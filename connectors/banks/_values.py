@@ -273,6 +273,36 @@ def text_encoding(name: str) -> str | None:
         return None
 
 
+#: Code pages of bank files that do not say which they use, the commonest first.
+_CODE_PAGES = ("cp1252", "cp1250", "cp850")
+#: Signs that stand between two letters in earnest: apostrophes, hyphens, blanks.
+_WITHIN_WORDS = frozenset("\u2019\u2018\xb4\xb7\xad\xa0\u2013")
+_JUDGED = 1 << 16
+
+
+def code_page(raw: bytes) -> str:
+    """Return the code page of text that is no UTF-8: the one that makes words of its letters.
+
+    `Gef\\x81hl` is a word in the old DOS page only, `op\\xb3ata` in the Central
+    European one. Without such evidence it is the Western page.
+    """
+    counts = {page: len(odd.findall(raw, 0, _JUDGED)) for page, odd in _ODD_WITHIN_WORDS.items()}
+    return min(_CODE_PAGES, key=lambda page: counts[page])
+
+
+def _odd_within_words(page: str) -> re.Pattern[bytes]:
+    """Return what finds a byte between two letters that is no letter in this code page."""
+    odd = b""
+    for code in range(0x80, 0x100):
+        sign = bytes([code]).decode(page, "replace")
+        if not (sign.isalpha() or sign in _WITHIN_WORDS):
+            odd += b"\\x%02x" % code
+    return re.compile(b"[A-Za-z][" + odd + b"](?=[A-Za-z])")
+
+
+_ODD_WITHIN_WORDS = {page: _odd_within_words(page) for page in _CODE_PAGES}
+
+
 def is_currency(text: str) -> bool:
     """Say whether the text is an ISO 4217 code."""
     return text in _CURRENCIES

@@ -11,6 +11,7 @@ from typing import TextIO
 from connectors.banks._guess import guess
 from connectors.banks._profile import Profile
 from connectors.banks._table import HEADER_WITHIN, fits, read_table
+from connectors.banks._values import code_page
 from records.banking import BankTransaction, Statement
 from records.documents import Document
 from records.findings import Finding, finding
@@ -69,12 +70,13 @@ class Reader:
 
 
 def _lines(file: TextIO) -> Iterator[str]:
-    """Yield the lines; one that is not in the file's encoding is in the Western code page."""
+    """Yield the lines; one that is not in the file's encoding is in the likeliest code page."""
     while line := file.readline(_MAX_LINE):
         if "\0" in line:
             line = line.replace("\0", "")
         if not line.isascii() and any("\udc80" <= c <= "\udcff" for c in line):
-            line = line.encode("utf-8", "surrogateescape").decode("cp1252", "replace")
+            raw = line.encode("utf-8", "surrogateescape")
+            line = raw.decode(code_page(raw), "replace")
         yield line
 
 
@@ -86,7 +88,7 @@ def _encoding(head: bytes) -> str:
     except UnicodeDecodeError as error:
         # A character cut in two at the end of the sample is none of the file's faults.
         if error.start < len(head) - 4 or len(head) < _HEAD:
-            return "cp1252"
+            return code_page(head)
     return "utf-8-sig"
 
 

@@ -15,7 +15,7 @@ from decimal import Decimal
 
 from connectors.banks._draft import Draft
 from connectors.banks._mt940_entry import END, MAX_TEXT, entry, read_balance, read_number
-from connectors.banks._values import iban, is_currency
+from connectors.banks._values import code_page, iban, is_currency
 from records.banking import BankTransaction, Statement
 from records.documents import Document
 from records.findings import Finding, finding
@@ -85,11 +85,11 @@ class Reader:
 
 
 def _decode(raw: bytes) -> str:
-    """UTF-8 where it is, else the Western code page: no format field says which."""
+    """UTF-8 where it is, else the likeliest code page: no format field says which."""
     try:
         return raw.decode()
     except UnicodeDecodeError:
-        return raw.decode("cp1252", "replace")
+        return raw.decode(code_page(raw), "replace")
 
 
 class _Parse:
@@ -205,10 +205,10 @@ class _Parse:
                 "statement_malformed", "A second :25: inside a statement", actual=value[:40]
             )
             return
-        account = value.split("\n")[0].strip()
-        bare = account.replace(" ", "")
-        if is_currency(bare[-3:]) and (proved := iban(bare[:-3])):
-            account, draft.currency = proved, draft.currency or bare[-3:]
+        account = value.split("\n")[0].strip().removeprefix("/")
+        number, last = account[:-3], account[-3:]
+        if is_currency(last) and (number[-1:] == " " or iban(number)):
+            account, draft.currency = number.strip(), draft.currency or last
         draft.account = iban(account) or account
 
     def _opening(self, draft: Draft, tag: str, value: str) -> None:

@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from connectors.banks._cells import Order, amount, date_order, day, days, decimal_sign
 from connectors.banks._draft import Draft
-from connectors.banks._values import NO_CURRENCY
+from connectors.banks._values import NO_CURRENCY, code_page
 from records.banking import BankTransaction, Statement, TransactionDetail
 from records.documents import Document
 from records.findings import Finding, Severity, finding
@@ -83,7 +83,8 @@ def _lines(document: Document) -> Iterator[str]:
         while line := file.readline(_MAX_LINE):
             line = line.rstrip("\n").replace("\0", " ")
             if any("\udc80" <= c <= "\udcff" for c in line):
-                line = line.encode("utf-8", "surrogateescape").decode("cp1252", "replace")
+                raw = line.encode("utf-8", "surrogateescape")
+                line = raw.decode(code_page(raw), "replace")
             if line.strip():
                 yield line
 

@@ -215,9 +215,20 @@ def test_a_statement_without_closing_balance_is_truncated(tmp_path: Path) -> Non
     assert result.statements[0].balanced is None
 
 
-def test_an_account_with_its_currency_behind_it(tmp_path: Path) -> None:
-    text = mt940(":61:260302C5,00NTRFNONREF").replace(IBAN, f"{IBAN}EUR")
-    assert read_bytes(tmp_path, text).statements[0].account == IBAN
+@pytest.mark.parametrize(
+    ("printed", "account"),
+    [
+        (f"{IBAN}EUR", IBAN),
+        (f"{IBAN} EUR", IBAN),
+        (f"/{IBAN}", IBAN),
+        ("1234567 EUR", "1234567"),
+        ("10020030/1234567", "10020030/1234567"),
+        ("1234567EUR", "1234567EUR"),
+    ],
+)
+def test_accounts_with_what_stands_around_them(tmp_path: Path, printed: str, account: str) -> None:
+    text = mt940(":61:260302C5,00NTRFNONREF").replace(IBAN, printed)
+    assert read_bytes(tmp_path, text).statements[0].account == account
 
 
 @pytest.mark.parametrize(("printed", "wrong"), [("2EUR15,00", False), ("2EUR14,00", True)])

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import openpyxl
 import pytest
-from bank_files import IBAN, OTHER, document, read_bytes, read_file
+from bank_files import IBAN, OTHER, document, mt940, read_bytes, read_file
 
 from connectors.banks import Columns, Profile, guess_profile
 
@@ -37,6 +37,12 @@ TABLES = {
     "tabs": "date\tamount\tpayee\n2026-09-30\t-84.50\tPower\n2026-09-29\t1119.00\tCustomer\n",
     "months by name": "Date,Memo,Amount\n30 Sep 2026,Power,-84.50\n29 Sep 2026,RE,1119.00\n",
     "no titles": '"09/30/2026","Power","EUR","-84.50"\n"09/29/2026","RE","EUR","1,119.00"\n',
+    "italian": (
+        "Data contabile;Dare;Avere;Descrizione\n"
+        "30/09/2026;84,50;;Luce\n29/09/2026;;1.119,00;Cliente\n"
+    ),
+    "danish": "Dato;Tekst;Beløb\n30-09-2026;Strøm;-84,50\n29-09-2026;Kunde;1.119,00\n",
+    "finnish": "Kirjauspäivä;Määrä;Selitys\n30.9.2026;-84,50;S\n29.9.2026;1119,00;A\n",
     "preamble": (
         f'"Konto";"{IBAN}";"EUR"\n\n"Anfangssaldo";;"1.000,00"\nDatum;Zweck;Betrag\n'
         "30.09.2026;Strom;-84,50\n29.09.2026;RE;1.119,00\nEndsaldo;;2.034,50\n"
@@ -54,6 +60,29 @@ def test_a_table_is_read_at_first_sight_and_says_that_it_was_guessed(
     assert [e.booking_date for e in result.entries] == [dt.date(2026, 9, 30), dt.date(2026, 9, 29)]
     assert "profile_guessed" in result.codes
     assert not result.blocked, result.codes
+
+
+#: Bytes of old code pages, and the text they are.
+CODE_PAGES = {
+    "cp1252": "Müller’s Gebühr für Jänner – „Öl”",
+    "cp1250": "Opłata za książkę",
+    "cp850": "Gebühr für Jänner, Möller",
+}
+
+
+@pytest.mark.parametrize("page", CODE_PAGES)
+def test_code_pages_are_known_by_the_words_they_make(tmp_path: Path, page: str) -> None:
+    text = CODE_PAGES[page]
+    table = f"Datum;Text;Betrag\n30.09.2026;{text};-84,50\n".encode(page)
+    assert read_bytes(tmp_path, table, "table.csv").entries[0].remittance == text
+    swift = mt940(":61:260302C5,00NTRFNONREF", f":86:{text}").encode(page)
+    assert read_bytes(tmp_path, swift).entries[0].remittance == text
+
+
+def test_two_sides_without_titles_are_not_guessed(tmp_path: Path) -> None:
+    """Nothing says which side is money out."""
+    result = read_bytes(tmp_path, "30.09.2026;84,50;;a\n29.09.2026;;1,00;b\n", "table.csv")
+    assert result.entries == [] and result.codes == {"unknown_format"}
 
 
 def test_columns_land_where_they_belong(tmp_path: Path) -> None:
