@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import lru_cache
 
 from matching.amounts import lines_include_vat
 from matching.names import code
@@ -140,13 +141,9 @@ def check_vat_rates(invoice: Invoice, where: str) -> Iterable[Finding]:
     days = [day for day in (invoice.issue_date, invoice.delivery_date) if day]
     if not days or not (seller.country or country_of_vat_id(seller.vat_id or "")):
         return
-    allowed: set[Decimal] = set()
-    for country in countries:
-        for day in _supply_days(invoice, days):
-            rates = rates_in_force(country, day)
-            if rates is None:
-                return
-            allowed |= rates
+    allowed = _allowed(frozenset(countries), tuple(_supply_days(invoice, days)))
+    if allowed is None:
+        return
     printed = {line.vat_rate for line in invoice.lines} | {row.rate for row in invoice.tax_lines}
     wrong = sorted(rate for rate in printed if rate and rate not in allowed)
     if wrong:
@@ -156,6 +153,19 @@ def check_vat_rates(invoice: Invoice, where: str) -> Iterable[Finding]:
             expected=" or ".join(f"{rate} %" for rate in sorted(allowed, reverse=True)),
             actual=", ".join(f"{rate} %" for rate in wrong),
         )
+
+
+@lru_cache(maxsize=4096)
+def _allowed(countries: frozenset[str], days: tuple[date, ...]) -> frozenset[Decimal] | None:
+    """Return the rates in force in any of the countries on any of the days; None when unknown."""
+    allowed: set[Decimal] = set()
+    for country in countries:
+        for day in days:
+            rates = rates_in_force(country, day)
+            if rates is None:
+                return None
+            allowed |= rates
+    return frozenset(allowed)
 
 
 def _supply_days(invoice: Invoice, days: list[date]) -> list[date]:

@@ -66,6 +66,7 @@ _TABLE: dict[str, tuple[tuple[date, frozenset[Decimal]], ...]] = {
 _PREFIXES = {"EL": "GR"}
 
 
+@lru_cache(maxsize=4096)
 def country_of_vat_id(vat_id: str) -> str | None:
     """Return the ISO country of a VAT id's prefix, None when it has none we know."""
     prefix = vat_id.strip()[:2].upper()

@@ -172,11 +172,17 @@ def _quantity_problem(
     where: str,
 ) -> Finding | None:
     ordered = position.latest.quantity
-    unit = position.latest.unit or ""
     received, billed = books.received(position), books.billed(position)
     total = billed + quantity
+    over_received, over_ordered = tolerances.over_received_percent, tolerances.over_ordered_percent
+    if received and total * 100 <= received * (100 + over_received):
+        if total * 100 <= ordered * (100 + over_ordered):
+            return None
+        base, name, percent = ordered, "ordered", over_ordered
+    else:
+        base, name, percent = received, "received", over_received
+    unit = position.latest.unit or ""
     place = f"order {position.order_id} line {position.line}"
-    before = f", of which {plain(billed)} on earlier invoices" if billed else ""
     if received == 0:
         return finding(
             "no_receipt",
@@ -185,29 +191,14 @@ def _quantity_problem(
             expected=f"{plain(total)} {unit} received".strip(),
             actual="0",
         )
-    for limit, base, name, percent in (
-        (
-            received * (100 + tolerances.over_received_percent) / 100,
-            received,
-            "received",
-            tolerances.over_received_percent,
-        ),
-        (
-            ordered * (100 + tolerances.over_ordered_percent) / 100,
-            ordered,
-            "ordered",
-            tolerances.over_ordered_percent,
-        ),
-    ):
-        if total > limit:
-            return finding(
-                "quantity_variance",
-                where=where,
-                message=f"More invoiced than {name} on {place}; {plain(percent)} % over is tolerated",
-                expected=f"{plain(base)} {unit} {name}".strip(),
-                actual=f"{plain(total)} {unit}{before}".strip(),
-            )
-    return None
+    before = f", of which {plain(billed)} on earlier invoices" if billed else ""
+    return finding(
+        "quantity_variance",
+        where=where,
+        message=f"More invoiced than {name} on {place}; {plain(percent)} % over is tolerated",
+        expected=f"{plain(base)} {unit} {name}".strip(),
+        actual=f"{plain(total)} {unit}{before}".strip(),
+    )
 
 
 def check_leftover(

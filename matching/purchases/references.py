@@ -36,17 +36,14 @@ class Strength(IntEnum):
 class References:
     """The vendor's orders that an invoice names, and orders of others it names.
 
-    `printed` are the references as they stand on the invoice.
+    `printed` are the references as they stand on the invoice, `exact` the
+    orders whose number is printed in full.
     """
 
     orders: dict[str, Strength]
+    exact: tuple[str, ...]
     foreign: tuple[str, ...] = ()
     printed: tuple[str, ...] = ()
-
-    @property
-    def exact(self) -> tuple[str, ...]:
-        """Return the orders whose number is printed in full."""
-        return tuple(o for o, s in self.orders.items() if s is Strength.EXACT)
 
 
 def named_orders(invoice: Invoice, group_id: str, books: PurchaseBooks) -> References:
@@ -77,7 +74,8 @@ def named_orders(invoice: Invoice, group_id: str, books: PurchaseBooks) -> Refer
     if not orders:
         for order_id in _mentioned(invoice, group_id, books):
             orders[order_id] = Strength.EXACT
-    return References(orders=orders, foreign=tuple(foreign), printed=printed)
+    exact = tuple(o for o, strength in orders.items() if strength is Strength.EXACT)
+    return References(orders=orders, exact=exact, foreign=tuple(foreign), printed=printed)
 
 
 def _parts(ref: str, books: PurchaseBooks) -> Iterable[str]:
