@@ -70,6 +70,10 @@ def disagreements(
             told.add(name)
             yield _finding(name, values[name].value, other.text or other.value)
     yield from _accounts(xml, printed, told)
+    number = values.get("invoice_number")
+    if number is not None and "invoice_number" not in told and printed.lacks_number(number.value):
+        told.add("invoice_number")
+        yield _finding("invoice_number", number.value, "not on the page")
     missing = [name for name in absent if name in _PRINTED and name not in told]
     # What is to be paid stands on every invoice, as the total or as the amount due.
     unpayable = {"gross_total", "amount_due"}.issubset(absent)
@@ -148,6 +152,15 @@ class _Page:
             alone = rf"(?<![^\W_]){re.escape(value)}(?![^\W_])"
             return re.search(alone, self._text, re.IGNORECASE) is not None
         return _squeezed(value) in self._squeezed
+
+    def lacks_number(self, number: str) -> bool:
+        """Say whether not even a counter out of a document's number stands on the page.
+
+        Pages write numbers shorter or longer, but no page leaves out all of its counters.
+        """
+        counters = [digits.lstrip("0") for digits in re.findall(r"\d{3,}", number)]
+        counters = [digits for digits in counters if len(digits) >= 2]
+        return bool(counters) and not any(digits in self._squeezed for digits in counters)
 
     def accounts(self) -> set[str]:
         """The valid IBANs on the page."""

@@ -19,11 +19,13 @@ from connectors.tables import Style, read_table
 from connectors.tables.grids import csv_grid, workbook_grid
 from connectors.tables.kinds import DETAILS, TABLES
 from extractors.containers import recognise
+from extractors.einvoice.validation import is_installed
 from extractors.html import text_page
 from extractors.reading import ReadOptions
 from extractors.templates import apply_templates, read_template
 from records.documents import Document, Kind, Reading
 from records.failures import ConfigurationFault
+from records.findings import Severity
 from records.vocabulary import FIELDS
 
 _TABLES = [kind for kind in TABLES if kind not in DETAILS.values()]
@@ -50,7 +52,8 @@ class Cost:
 def examine(case: Case) -> Cost:
     """Read a document in every way the program might; an AssertionError is a bad result."""
     start = time.perf_counter()
-    options = ReadOptions(ocr=case.ocr)
+    rules = Severity.WARN if case.kind == "xml" and is_installed() else None
+    options = ReadOptions(ocr=case.ocr, rules=rules)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "document"
         path.write_bytes(case.data)

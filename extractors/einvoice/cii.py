@@ -6,9 +6,9 @@ older names, so one reader knows both names of each container.
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 
-from extractors.einvoice.sheet import Sheet, first_line, kind_of
+from extractors.einvoice.sheet import Sheet, days_after, first_line, iso_date, kind_of
 from extractors.einvoice.tree import Node
 from records.documents import Reading
 
@@ -22,6 +22,7 @@ _SETTLEMENT = "ApplicableHeaderTradeSettlement|ApplicableSupplyChainTradeSettlem
 _SUMMATION = (
     "SpecifiedTradeSettlementHeaderMonetarySummation|SpecifiedTradeSettlementMonetarySummation"
 )
+_PART = "PartialPaymentAmount"
 _LINE_AGREEMENT = "SpecifiedLineTradeAgreement|SpecifiedSupplyChainTradeAgreement"
 _LINE_DELIVERY = "SpecifiedLineTradeDelivery|SpecifiedSupplyChainTradeDelivery"
 _LINE_SETTLEMENT = "SpecifiedLineTradeSettlement|SpecifiedSupplyChainTradeSettlement"
@@ -131,17 +132,30 @@ def _payment(sheet: Sheet, settlement: Node) -> None:
         sheet.add("iban", means.one(f"{account}/IBANID") or means.one(f"{account}/ProprietaryID"))
         if sheet.text("bic") is None:
             sheet.add("bic", means.one("PayeeSpecifiedCreditorFinancialInstitution/BICID"))
-    for terms in settlement.all("SpecifiedTradePaymentTerms"):
+    several = list(settlement.all("SpecifiedTradePaymentTerms"))
+    _instalments(sheet, several)
+    for terms in several:
         note = terms.one("Description")
         if sheet.text("payment_terms") is None:
             sheet.add("payment_terms", note)
-        if sheet.text("due_date") is None:
+        if sheet.text("due_date") is None and terms.one(_PART) is None:
             sheet.add("due_date", _date(terms, "DueDateDateTime"))
         if sheet.text("mandate_id") is None:
             sheet.add("mandate_id", terms.one("DirectDebitMandateID"))
         if note is not None:
             sheet.skonto(note.text)
         _discount(sheet, terms.one("ApplicableTradePaymentDiscountTerms"))
+
+
+def _instalments(sheet: Sheet, several: list[Node]) -> None:
+    """Keep a plan of partial payments as terms: none of its dates is that of the whole."""
+    parts = [
+        f"{amount} by {iso_date(day.text) or '?'}"
+        for terms in several
+        if (amount := terms.value(_PART)) and (day := _date(terms, "DueDateDateTime"))
+    ]
+    if parts:
+        sheet.add("payment_terms", None, value="; ".join(parts), why="instalments")
 
 
 def _discount(sheet: Sheet, discount: Node | None) -> None:
@@ -156,11 +170,9 @@ def _discount(sheet: Sheet, discount: Node | None) -> None:
     if period.attributes.get("unitCode", "DAY") != "DAY":
         return
     sheet.add("skonto_percent", percent)
-    begin = date.fromisoformat(issued)
-    if start is not None and len(start.text) == 8 and start.text.isdigit():
-        begin = date.fromisoformat(start.text)
-    until = begin + timedelta(days=min(int(period.text), 999))
-    sheet.add("skonto_until", period, value=until.isoformat(), why=f"{period.text} days")
+    begin = date.fromisoformat((iso_date(start.text) if start else None) or issued)
+    until = days_after(begin, min(int(period.text), 999))
+    sheet.add("skonto_until", period, value=until, why=f"{period.text} days")
 
 
 def _totals(sheet: Sheet, settlement: Node) -> None:

@@ -83,9 +83,9 @@ class Sheet:
         match = _SKONTO.search(terms.replace(" ", "").upper())
         issued = self.text("issue_date")
         if match and issued and self.text("skonto_percent") is None:
-            until = date.fromisoformat(issued) + timedelta(days=int(match[1]))
+            until = days_after(date.fromisoformat(issued), int(match[1]))
             self.add("skonto_percent", None, value=match[2], why=f"payment terms {match[0]}")
-            self.add("skonto_until", None, value=until.isoformat(), why=f"payment terms {match[0]}")
+            self.add("skonto_until", None, value=until, why=f"payment terms {match[0]}")
 
     def prove(self, why: str, *names: str) -> None:
         """Say that arithmetic confirms the header values `names`."""
@@ -106,12 +106,25 @@ class Sheet:
         )
         return Reading(kind=kind, fields=fields, findings=tuple(self.findings))
 
-    def _account(self, account: str) -> str:
+    def _account(self, raw: str) -> str:
         """Check an account that looks like an IBAN; other accounts (BT-84) pass as they are."""
-        if _IBAN.match(account) and not iban.is_valid(account):
+        account = re.sub(r"\s", "", raw).upper()
+        plain = re.sub(r"[^A-Z0-9]", "", account).removeprefix("IBAN")
+        if iban.is_valid(plain):
+            return plain
+        if _IBAN.match(plain):
             self.findings.append(
-                finding("bad_checksum", where="IBAN", expected="valid check digits", actual=account)
+                finding(
+                    "bad_checksum",
+                    where="IBAN",
+                    message="the e-invoice names an account that cannot exist",
+                    expected="valid check digits",
+                    actual=account,
+                    remedy="Do not pay to it; ask the vendor for the right one, "
+                    "over a number you know.",
+                )
             )
+            return plain
         return account
 
     def _clean(self, name: str, raw: str, line: int | None) -> str | None:
@@ -123,7 +136,7 @@ class Sheet:
             clean = iso_date(raw)
             wanted = "a date such as 2026-03-31"
         elif kind == "iban":
-            return self._account(re.sub(r"\s", "", raw).upper())
+            return self._account(raw)
         else:
             return " ".join(raw.split()) if kind == "text" else re.sub(r"\s", "", raw)
         if clean is None:
@@ -154,6 +167,14 @@ def iso_date(raw: str) -> str | None:
         return date(int(match[1]), int(match[2]), int(match[3])).isoformat()
     except ValueError:
         return None
+
+
+def days_after(day: date, days: int) -> str:
+    """Return the ISO date so many days later, empty where the calendar ends before."""
+    try:
+        return (day + timedelta(days=days)).isoformat()
+    except OverflowError:
+        return ""
 
 
 def kind_of(type_code: str | None) -> Kind:
