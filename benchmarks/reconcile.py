@@ -1,6 +1,6 @@
 """How fast and how lean bank lines are matched, and how that grows.
 
-    python -m benchmarks.reconcile WORLD [--steps 4] [--truth] [--statements mt940]
+    python -m benchmarks.reconcile WORLD [--steps 4] [--copies 2 4] [--truth] [--statements mt940]
 
 WORLD is a folder of tables as `connectors.sources.csv_table` reads them, or one
 that has them under `inputs/`, with the movements in `bank_lines.csv`. The first
@@ -8,6 +8,9 @@ half, quarter and so on of the lines (by booking day) is matched against the
 books of that time, each size in a fresh process; CPU seconds are split into
 reading, preparing (indexes, references, parties), explaining and wording. The
 growth exponent is the slope over all sizes on logarithmic scales: 1 is linear.
+With `--copies` the world is also matched so many times as large: each copy has
+other digits in every number and account, and other letters in every name, the
+same ones in its books and its bank lines, so that no copy's party is another's.
 With `--statements` the movements are read from the bank files in that folder of
 `statements/` instead, each once by its bank reference. With `--truth` the matches to be posted are compared with `truth/bank.jsonl`.
 """
@@ -16,13 +19,16 @@ from __future__ import annotations
 
 import argparse
 import csv
+import gc
 import json
 import math
 import resource
+import string
 import subprocess
 import sys
 import time
 from collections import defaultdict
+from dataclasses import fields, replace
 from datetime import date
 from decimal import Decimal
 from itertools import pairwise
@@ -113,14 +119,23 @@ def read_statements(folder: Path) -> list[IdentifiedTransaction]:
 
 
 def measure(folder: Path, share: float, statements: str) -> tuple[dict[str, float], list[Match]]:
-    """Match the first share of the lines; return figures and matches."""
+    """Match the first share of the lines, or so many copies of all; return figures and matches."""
+    gc.disable()  # as a trial does: hardly anything here is garbage
     began = time.process_time()
     if statements:
         lines = read_statements(folder / "statements" / statements)
     else:
         lines = read_lines(folder)
-    lines = lines[: int(len(lines) * share)]
+    lines = lines[: int(len(lines) * min(share, 1))]
     books = read_books(folder, lines[-1][1].booking_date or date.max)
+    if share > 1:
+        copies = [Disguise(number) for number in range(int(share))]
+        lines = [(copy.text(i), copy.record(t)) for copy in copies for i, t in lines]
+        many: dict[str, Any] = {
+            name: tuple(copy.record(r) for copy in copies for r in getattr(books, name))
+            for name in {*TABLES.values()} - {"fx_rates"}
+        }
+        books = replace(books, **many)
     clock = [began, time.process_time()]
     before = _memory()
     state = State(lines, books, PaymentPolicy())
@@ -134,6 +149,45 @@ def measure(folder: Path, share: float, statements: str) -> tuple[dict[str, floa
     figures |= {"lines": len(lines), "matching": sum(phases[1:])}
     figures |= {"memory": _memory(), "memory_before": before}
     return figures, matches
+
+
+class Disguise:
+    """One copy of a world: other digits, and other letters in names; copy 0 is the world itself."""
+
+    def __init__(self, number: int) -> None:
+        """Shift by `number`, which is 0 to 9: two copies with one shift would be one."""
+        digits, capitals, small = string.digits, string.ascii_uppercase, string.ascii_lowercase
+        self._digits = str.maketrans(digits, digits[number:] + digits[:number])
+        self._letters = str.maketrans(
+            capitals + small,
+            capitals[number:] + capitals[:number] + small[number:] + small[:number],
+        )
+
+    def text(self, text: str) -> str:
+        """Return a number, an account or a text of the bank with other digits."""
+        return text.translate(self._digits)
+
+    def name(self, name: str) -> str:
+        """Return a name with other letters, but for what may be a legal form."""
+        words = (w.translate(self._letters) if len(w) > 4 else w for w in name.split(" "))
+        return " ".join(words)
+
+    def record(self, record: Any) -> Any:
+        """Return a record with its texts disguised; amounts, days and codes stay."""
+        changed: dict[str, Any] = {}
+        for field in fields(record):
+            value = getattr(record, field.name)
+            if field.name in ("name", "party_name", "counterparty_name", "counterparty"):
+                changed[field.name] = value and self.name(value)
+            elif field.name in ("kind", "currency", "status", "transaction_code", "pays_by"):
+                continue
+            elif isinstance(value, str):
+                changed[field.name] = self.text(value)
+            elif field.name in ("ibans", "items"):
+                changed[field.name] = tuple(
+                    self.text(v) if isinstance(v, str) else (self.text(v[0]), v[1]) for v in value
+                )
+        return replace(record, **changed)
 
 
 def _memory() -> float:
@@ -181,6 +235,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("world", type=Path)
     parser.add_argument("--steps", type=int, default=4, help="how many sizes, each half the next")
+    parser.add_argument(
+        "--copies", type=int, nargs="*", default=[], help="up to 10 times the world"
+    )
     parser.add_argument("--truth", action="store_true", help="compare with truth/bank.jsonl")
     parser.add_argument(
         "--statements", default="", help="camt053, mt940 or csv; default: the table"
@@ -197,9 +254,9 @@ def main() -> None:
     names = ("lines", "reading", "preparing", "explaining", "wording", "matching")
     print("".join(f"{n:>12}" for n in (*names, "lines/s", "MB", "MB before")))
     points = []
-    for step in range(given.steps - 1, -1, -1):
+    for share in (*(0.5**step for step in range(given.steps - 1, -1, -1)), *given.copies):
         command = [sys.executable, "-m", "benchmarks.reconcile", str(given.world)]
-        command += ["--share", str(0.5**step), "--statements", given.statements]
+        command += ["--share", str(share), "--statements", given.statements]
         command += ["--truth"] if given.truth else []
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         row = json.loads(done.stdout)
@@ -211,7 +268,10 @@ def main() -> None:
         if done.stderr:
             print(done.stderr.strip())
     if len(points) > 1:
-        print(f"growth exponent {slope(points):.2f}")
+        sizes = f"{points[0][0]:,.0f} to {points[-1][0]:,.0f} lines"
+        print(f"growth exponent {slope(points):.2f}, from {sizes}")
+        million = points[-1][1] * (1_000_000 / points[-1][0]) ** slope(points)
+        print(f"a million lines, by that: {million:.0f} s of processor time for the matching")
 
 
 if __name__ == "__main__":
