@@ -22,8 +22,21 @@ _VALUES = {
     "no_text": "FIELD=VALUE",
     "no_po": "purchase_order_ref=NUMBER",
 }
-#: Reasons for which refusing is what mostly follows.
-_REFUSED = frozenset({"duplicate", "wrong_buyer", "not_postable", "hostile", "we_are_seller"})
+#: Reasons after which refusing comes first: it was here before, is not for us, or may be a fraud.
+_REFUSED = frozenset(
+    {
+        "duplicate",
+        "wrong_buyer",
+        "not_postable",
+        "we_are_seller",
+        "page_contradicts_xml",
+        "views_disagree",
+        "bank_details_changed",
+        "bank_details_cooling",
+        "lookalike_sender",
+        "sender_not_authentic",
+    }
+)
 
 
 def for_document(row: DocumentRow) -> tuple[str, ...]:
@@ -38,10 +51,12 @@ def for_document(row: DocumentRow) -> tuple[str, ...]:
         # Nothing was read that could be approved.
         correct = f"nightclerk correct {row.short_id} {values or 'FIELD=VALUE'} {_REASON}"
         return (correct, reject) if values else (reject, correct)
-    if "unknown_vendor" in codes:
-        return (f"nightclerk vendor adopt {row.short_id} NUMBER {_REASON}", reject)
+    adopt = f"nightclerk vendor adopt {row.short_id} NUMBER {_REASON}"
+    onward = adopt if "unknown_vendor" in codes else approve
     if not _REFUSED.isdisjoint(codes):
-        return (reject, approve)
+        return (reject, onward)
+    if onward is adopt:
+        return (adopt, reject)
     if values:
         return (f"nightclerk correct {row.short_id} {values} {_REASON}", approve, reject)
     return (approve, reject)

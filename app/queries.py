@@ -35,7 +35,7 @@ OUTCOMES = {
     "decided": "waiting for delivery",
     "posted": "posted",
     "held": "held",
-    "filed": "filed, not an invoice",
+    "filed": "filed (no invoice)",
     "joined": "joined to the same invoice",
     "rejected": "rejected by a person",
     "split": "split into its invoices",

@@ -253,6 +253,8 @@ def test_show_lists_what_is_held_with_its_reason(place: Place) -> None:
     assert row.id[:12] in said.out
     assert "No vendor of the master fits the seller" in said.out
     assert place.document(POSTED).id[:12] not in said.out
+    one = call(place.config, "show", row.id[:12])
+    assert f"$ nightclerk vendor adopt {row.id[:12]} NUMBER" in one.out
     everything = call(place.config, "show", "--all")
     assert place.document(POSTED).id[:12] in everything.out
 

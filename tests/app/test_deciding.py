@@ -23,6 +23,7 @@ from records.failures import KnownFailure
 from records.money import Money
 from tests.app.conftest import MakeOffice
 from tests.app.test_bank_nights import ACCOUNT, MASTER, mt940
+from tests.app.test_cli import call
 from tests.app.test_closing import at, bring
 
 
@@ -93,7 +94,12 @@ def test_a_message_that_is_wrong_is_closed_once_somebody_looked(make_office: Mak
         (found,) = queries.find_subject(tx, message.id)
     assert (message.outcome, found) == ("held", queries.Subject("message", message.key))
     assert trouble.commands == next_steps.for_message(message) != ()
-    desk.dismiss(office.acting("person:anna"), message.key, "spam")
+    config = office.settings.folder / "config.yaml"
+    for said in (call(config, "show"), call(config, "show", message.id)):
+        assert "unpacks to more than" in said.out and trouble.commands[0] in said.out
+    closed = call(config, "reject", message.id, "--as", "anna", "--reason", "spam")
+    assert (closed.code, closed.err) == (0, "")
+    assert "person:anna  reject" in call(config, "explain", message.id).out
     with office.database.begin() as tx:
         assert troubles(tx) == []
         (message,) = queries.message_rows(tx)

@@ -71,7 +71,7 @@ def _yaml(path: Path) -> Any:
 OUTCOMES = {
     "posted": {"posted"},
     "held": {"held"},
-    "filed": {"filed", "filed, not an invoice"},
+    "filed": {"filed", "filed (no invoice)"},
     "nothing to do": {"nothing to do"},
 }
 
