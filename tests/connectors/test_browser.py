@@ -12,7 +12,9 @@ from connectors import browser
 
 pytestmark = [
     pytest.mark.servers,
-    pytest.mark.skipif(browser.installed() is None, reason="no browser: apt-get install chromium libatomic1"),
+    pytest.mark.skipif(
+        browser.installed() is None, reason="no browser: apt-get install chromium libatomic1"
+    ),
 ]
 
 
