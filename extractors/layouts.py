@@ -14,7 +14,7 @@ from datetime import date
 from decimal import Decimal, InvalidOperation
 from statistics import median
 
-from extractors.pages.anchors import Unit, describe, kind_of, printed_as
+from extractors.pages.anchors import Unit, describe, find, kind_of, printed_as
 from extractors.pages.dates import Order
 from extractors.pages.dates import Printed as PrintedDate
 from extractors.pages.figures import Style, style_of
@@ -148,22 +148,31 @@ def _merged(
     kept = [lesson for lesson in held.lessons if lesson.name not in new]
     return replace(
         held,
-        lessons=(*kept, *(_joined(held, lesson) for lesson in lessons)),
+        lessons=(*kept, *(_joined(sheet, held, lesson) for lesson in lessons)),
         style=_style(sheet, final) or held.style,
         order=order.value if order else held.order,
     )
 
 
-def _joined(held: Layout, lesson: Lesson) -> Lesson:
-    """Keep the older rules of a lesson beside the new ones: a field may stand in two places.
+def _joined(sheet: Sheet, held: Layout, lesson: Lesson) -> Lesson:
+    """Keep the older rules of a lesson that do not lead elsewhere on this document.
 
-    Its misses stay; the correction itself was counted as one.
+    Where both documents agree on some rules, the others were chance. Its misses
+    stay; the correction itself was counted as one.
     """
     before = held.lesson(lesson.name)
     if before is None or before.document == lesson.document:
         return lesson
-    older = tuple(r for r in before.rules if _gist(r) not in {_gist(n) for n in lesson.rules})
-    rules = (*lesson.rules, *older)[: 3 * _MOST_PLACES]
+    gists = {_gist(rule) for rule in lesson.rules}
+    agreed = {_gist(rule) for rule in before.rules} & gists
+    new = tuple(r for r in lesson.rules if not agreed or _gist(r) in agreed or not r.anchor)
+    kind = kind_of(lesson.name) if lesson.name in FIELDS else "text"
+    older = tuple(
+        replace(rule, spot=0)
+        for rule in before.rules
+        if _gist(rule) not in gists and rule.anchor and find(sheet, rule, kind) is None
+    )
+    rules = (*new, *older)[: 3 * _MOST_PLACES]
     return replace(lesson, rules=rules, hits=before.hits, misses=before.misses)
 
 
@@ -191,8 +200,8 @@ def _rules(sheet: Sheet, field: Field, corrected: bool, final: Sequence[Field]) 
     if name == "tax_total":
         # A row with a rate is one of the breakdown: the next document may have several.
         free = [u for u in free if not any(f.percent for f in u.row.figures)]
-    for unit in _shared(name, value, free, final)[:_MOST_PLACES]:
-        yield from describe(sheet, unit, kind_of(name))
+    for spot, unit in enumerate(_shared(name, value, free, final)[:_MOST_PLACES]):
+        yield from (replace(r, spot=spot) for r in describe(sheet, unit, kind_of(name)))
 
 
 def _is_at(unit: Unit, place: Place | None) -> bool:

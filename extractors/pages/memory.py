@@ -50,7 +50,8 @@ class Rule:
     `value`; or a `constant` that is printed nowhere. `x0`, `x1` and `top` are
     fractions of the page: of the anchor, or of the value itself at a place.
     `nth` of `count` tells equal anchors apart. `rank` is 0 for the likeliest of
-    several ways to the same value.
+    several ways to the same value. `spot` numbers the places where the value
+    stood: where they differ on the next document, nobody can tell which was meant.
     """
 
     relation: Relation
@@ -64,6 +65,7 @@ class Rule:
     nth: int = 0
     count: int = 1
     rank: int = 0
+    spot: int = 0
     extent: Extent = Extent()
     value: str = ""
 

@@ -43,6 +43,8 @@ from records.vocabulary import FIELDS
 _VOTES = {"right": 1.0, "below": 0.9, "printed": 0.9, "place": 0.3}
 #: What a label's vote is worth where another one is nearer to the value.
 _FARTHER = 0.3
+#: How sure a value is that stood in two places which differ now.
+_UNSURE = 0.6
 #: What the best value's votes must exceed the next one's by.
 _LEAD = 1.2
 _CENT = Decimal("0.01")
@@ -298,6 +300,7 @@ def _fits(draft: Draft, name: str, value: Decimal) -> bool:
 def _candidate(sheet: Sheet, lesson: Lesson) -> Candidate | None:
     """Let the rules of a lesson vote; None where they find nothing, or disagree."""
     votes: dict[str, float] = {}
+    spots: dict[int, tuple[float, str]] = {}
     units: dict[str, tuple[float, Unit, str, Rule]] = {}
     for rule in lesson.rules:
         if rule.relation == "constant":
@@ -306,6 +309,8 @@ def _candidate(sheet: Sheet, lesson: Lesson) -> Candidate | None:
             key = key_of(value)
             weight = _weight(rule)
             votes[key] = votes.get(key, 0.0) + weight
+            if weight > spots.get(rule.spot, (0.0, ""))[0]:
+                spots[rule.spot] = (weight, key)
             if key not in units or units[key][0] < weight:
                 units[key] = (weight, unit, value, rule)
     ranked = sorted(votes, key=lambda k: -votes[k])
@@ -316,6 +321,8 @@ def _candidate(sheet: Sheet, lesson: Lesson) -> Candidate | None:
         if rule.relation == "place" and any(r.anchor and not r.rank for r in lesson.rules):
             return None  # its label is gone, so the field may be: something else stands there
         score = lesson.trust if weight > _FARTHER else lesson.trust - 0.1
+        if len({found for _, found in spots.values()}) > 1:
+            score = min(score, _UNSURE)
         return Candidate(lesson, unit, value, f"{_told(rule)}, {lesson.source}", score)
     constant = next((r for r in lesson.rules if r.relation == "constant"), None)
     if constant is None or (lesson.titles and lesson.titles != titles_of(sheet)):
