@@ -19,9 +19,18 @@ from records.money import Money
 
 def parts_of(entry: BankTransaction) -> tuple[BankTransaction, ...]:
     """Return the parts as movements; () unless they prove the entry's amount."""
-    if entry.fee_of_parts is None or flaw_of(entry):
+    if not _are_payments(entry) or entry.fee_of_parts is None or flaw_of(entry):
         return ()
     return tuple(_movement(entry, d) for d in entry.details if d.amount.amount)
+
+
+def _are_payments(entry: BankTransaction) -> bool:
+    """Say whether the parts are payments; the splits of a single one (QIF) name nobody."""
+    if entry.counterparty_name or entry.counterparty_account:
+        return any(
+            d.counterparty_name or d.counterparty_account or d.end_to_end_id for d in entry.details
+        )
+    return bool(entry.details)
 
 
 def _movement(entry: BankTransaction, part: TransactionDetail) -> BankTransaction:
@@ -49,7 +58,7 @@ def flaw_of(entry: BankTransaction) -> str:
     Parts in another currency prove nothing, and speak against nothing.
     """
     currency = entry.amount.currency
-    if not entry.details or any(d.amount.currency != currency for d in entry.details):
+    if not _are_payments(entry) or any(d.amount.currency != currency for d in entry.details):
         return ""
     if any(d.amount != d.amount.rounded() for d in entry.details):
         return "a part of the batch has more decimals than its currency"

@@ -45,10 +45,12 @@ SECOND = receivable(2002, "50.50", PAYERS[1])
 THIRD = receivable(2003, "49.50", PAYERS[2])
 
 
-def payment(amount: str, payer: str, text: str) -> str:
+def payment(amount: str, payer: str, text: str, instructed: str = "", fee: str = "") -> str:
+    told = f'<AmtDtls><InstdAmt><Amt Ccy="EUR">{instructed}</Amt></InstdAmt></AmtDtls>'
+    charges = f'<Chrgs><Rcrd><Amt Ccy="EUR">{fee}</Amt></Rcrd></Chrgs>'
     return (
         f'<TxDtls><Refs><EndToEndId>NOTPROVIDED</EndToEndId></Refs><Amt Ccy="EUR">{amount}</Amt>'
-        f"<CdtDbtInd>CRDT</CdtDbtInd><RltdPties><Dbtr><Pty><Nm>{payer}</Nm></Pty></Dbtr>"
+        f"<CdtDbtInd>CRDT</CdtDbtInd>{told if instructed else ''}{charges if fee else ''}<RltdPties><Dbtr><Pty><Nm>{payer}</Nm></Pty></Dbtr>"
         f"</RltdPties><RmtInf><Ustrd>{text}</Ustrd></RmtInf></TxDtls>"
     )
 
@@ -155,6 +157,23 @@ def test_a_fee_the_bank_kept_is_booked_as_one(
     match = line(ours).match
     assert match is not None
     assert [(a.kind, str(a.amount.amount)) for a in match.adjustments] == [("bank_fee", "-0.90")]
+    assert difference(ours) == 0
+
+
+@pytest.mark.parametrize(("instructed", "fee"), [("50.50", ""), ("", "12.50"), ("50.50", "12.50")])
+def test_a_charge_within_one_payment_belongs_to_its_invoice(
+    office: Callable[..., Office], tmp_path: Path, instructed: str, fee: str
+) -> None:
+    ours = office(FIRST, SECOND)
+    payments = payment("100.00", PAYERS[0], "AR-2001")
+    payments += payment("38.00", PAYERS[1], "AR-2002", instructed, fee)
+    bring(ours, tmp_path, statement(entry(payments, "138.00"), "138.00"))
+    assert settled(ours) == {"I2001": 100_00, "I2002": 38_00}
+    match = line(ours).match
+    assert match is not None
+    assert [(a.kind, str(a.amount.amount), a.item_id) for a in match.adjustments] == [
+        ("bank_charge", "12.50", "I2002")
+    ]
     assert difference(ours) == 0
 
 
