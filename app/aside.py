@@ -48,7 +48,7 @@ def _run(
     sender: Any, function: Callable[..., object], arguments: Sequence[object], yielding: bool
 ) -> None:
     if yielding:
-        os.nice(5)
+        os.nice(2)
     try:
         made: object = function(*arguments)
     except Exception as error:

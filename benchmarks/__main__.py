@@ -44,6 +44,10 @@ def _dovecot() -> str:
     return "" if found else "needs a Dovecot server: apt install dovecot-imapd"
 
 
+def _exports() -> str:
+    return "needs a folder of exports: python -m benchmarks trial DIR"
+
+
 def _world() -> str:
     return "needs a folder of tables and bank lines: python -m benchmarks reconcile WORLD"
 
@@ -60,6 +64,7 @@ SHORT = {
     "reading": Short("--count 12 --rounds 1"),
     "reconcile": Short("", _world),
     "statements": Short("--megabytes 1 --rounds 2"),
+    "trial": Short("", _exports),
 }
 
 

@@ -25,7 +25,7 @@ _ENTRY = re.compile(
     r"([0-9]{6}(?:[0-9]{4}|    )?)"  # value date, entry date
     r"(R?[CD]|E[CD])[A-Z]?"  # mark, funds code
     r"\s*([0-9.,]+)"
-    r"([A-Z][A-Z0-9]{3})?"  # type: N, F or S and three characters
+    r"([A-Z][A-Z0-9]{3})?"  # N, F or S and three characters
     r"([^\n]*)"  # reference // bank reference
     r"(?:\n([\s\S]*))?"  # supplementary details
 )
