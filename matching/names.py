@@ -94,6 +94,8 @@ _LEGAL_PHRASES = tuple(
 @lru_cache(maxsize=65536)
 def fold(text: str) -> str:
     """Return lower-case Latin letters, digits and single spaces; accents written out or dropped."""
+    if text.isascii():
+        return " ".join(_WORD.findall(text.lower().translate(_LETTERS)))
     lowered = unicodedata.normalize("NFKC", text).casefold().translate(_LETTERS)
     plain = unicodedata.normalize("NFKD", lowered.translate(_SCRIPTS))
     return " ".join(_WORD.findall("".join(c for c in plain if not unicodedata.combining(c))))

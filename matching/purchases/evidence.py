@@ -36,13 +36,6 @@ CHARGE_WORDS = word_set(
     recargo
     """
 )
-ALLOWANCE_WORDS = word_set(
-    """
-    rabatt bonus nachlass skonto gutschrift abzug treuerabatt mengenrabatt anzahlung abschlag
-    discount rebate allowance credit deduction prepayment deposit remise rabais ristourne escompte
-    acompte korting sconto abbuono acconto descuento anticipo
-    """
-)
 
 #: How many characters of a description are compared.
 LONGEST_TEXT = 300
