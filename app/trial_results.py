@@ -24,6 +24,9 @@ from records.invoices import ReceivedInvoice
 from records.matches import InvoiceMatch, Match
 from records.postings import Value
 
+#: Made once: there are hundreds of thousands of lines.
+_JSON = json.JSONEncoder(ensure_ascii=False)
+
 
 @dataclass(frozen=True, slots=True)
 class Purchases:
@@ -72,7 +75,7 @@ def write_lines(path: Path, lines: Iterable[Mapping[str, Any]], *, more: bool = 
     """Write JSON lines, or `more` behind those that are there."""
     with path.open("a" if more else "w", encoding="utf-8") as out:
         for line in lines:
-            out.write(json.dumps(line, ensure_ascii=False) + "\n")
+            out.write(_JSON.encode(line) + "\n")
 
 
 def write_ledger(
