@@ -494,6 +494,11 @@ CATALOGUE: dict[str, Code] = {
     "prepayment_unknown": Code(
         "The invoice deducts a prepayment that is not on file", _W, "Look for the prepayment."
     ),
+    "prepayment_too_high": Code(
+        "More is asked in advance than is left of the order",
+        _B,
+        "Ask purchasing what was agreed.",
+    ),
     "prepayment_differs": Code(
         "The invoice deducts another amount than was paid in advance",
         _B,

@@ -181,7 +181,7 @@ def _explain(
         if not references.orders
     ]
     if is_prepayment(invoice):
-        return prepayment(invoice, group, references, tuple(foreign))
+        return prepayment(invoice, group, references, tuple(foreign), books)
     goods = [goods_of(line) for line in invoice.lines]
     if not goods and references.exact:
         return _with_terms(by_total(invoice, references, books), invoice, books)

@@ -44,20 +44,54 @@ def is_prepayment(invoice: Invoice) -> bool:
 
 
 def prepayment(
-    invoice: Invoice, group: VendorGroup, references: References, foreign: tuple[Finding, ...]
+    invoice: Invoice,
+    group: VendorGroup,
+    references: References,
+    foreign: tuple[Finding, ...],
+    books: PurchaseBooks,
 ) -> Explanation:
-    """Accept a prepayment for a named order; it bills no quantity, so it consumes none."""
-    if references.exact or not group.order_required:
-        orders = ", ".join(references.exact) or "no order"
-        why = (f"prepayment for {orders}",)
-        return Explanation(findings=foreign, reasons=why, prepayment=True)
+    """Accept a prepayment for a named order; it bills no quantity, so it consumes none.
+
+    What is asked in advance, all together, is never more than what is left of
+    the order to be billed.
+    """
+    where = f"invoice {invoice.number}"
+    if references.exact:
+        why = (f"prepayment for {', '.join(references.exact)}",)
+        found = (*foreign, *_too_much(invoice, references.exact, books, where))
+        return Explanation(findings=found, reasons=why, prepayment=True)
+    if not group.order_required:
+        found = (*foreign, finding("without_order", where=where))
+        why = ("prepayment; no order needed for this vendor",)
+        return Explanation(findings=found, reasons=why, prepayment=True)
     missing = finding(
         "no_po",
-        where=f"invoice {invoice.number}",
+        where=where,
         expected="the order paid in advance",
         actual=", ".join(references.printed) or "no order named",
     )
     return Explanation(findings=(*foreign, missing), reasons=("no order fits",), prepayment=True)
+
+
+def _too_much(
+    invoice: Invoice, orders: Sequence[str], books: PurchaseBooks, where: str
+) -> list[Finding]:
+    lines = [p for order_id in orders for p in books.positions(order_id)]
+    currencies = {p.latest.currency for p in lines}
+    if invoice.currency and currencies != {invoice.currency}:
+        told = ", ".join(sorted(currencies))
+        return [finding("currency_differs", where=where, expected=told, actual=invoice.currency)]
+    earlier = [e for e in books.history.advances(orders) if e.prepaid]
+    asked = sum((e.prepaid - e.prepaid_tax for e in earlier), _ZERO)
+    asked += invoice.net_total or invoice.gross_total or _ZERO
+    left = sum(
+        (max(p.latest.quantity - books.billed(p), _ZERO) * p.latest.unit_price for p in lines),
+        _ZERO,
+    )
+    if asked <= left + _CENT:
+        return []
+    expected = f"up to {left} net, what is left of {', '.join(orders)}"
+    return [finding("prepayment_too_high", where=where, expected=expected, actual=asked)]
 
 
 def net_prepayments(
