@@ -7,6 +7,7 @@ side or standing on its head is turned, a slightly skewed one straightened.
 from __future__ import annotations
 
 import math
+import os
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 from extractors.images import Picture
-from extractors.words import Box, PageWords, Word
+from extractors.words import Box, PageWords, Pose, Word
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,6 +34,9 @@ _MAX_SKEW = 20.0
 _LONGEST_STRIP = 30
 #: PP-OCR swallows spaces; making them this much likelier restores them (measured on receipts).
 _SPACE_WEIGHT = 10.0
+#: How much a doubtful place is enlarged for its second readings, and the margin around it.
+_CLOSER = (1.5, 2.5)
+_MARGIN = 0.3
 _SYMBOLS = frozenset("€£¥₹₺₽¢§°±²³¹½¼¾×÷µ·•–—‘’‚“”„«»‹›…™®©¡¿№ªº†‡−")
 
 
@@ -45,6 +49,10 @@ class Engine(Protocol):
 
     def read(self, picture: Picture) -> PageWords:
         """Return the words of the upright page. Never raises on any picture."""
+        ...
+
+    def look_closer(self, picture: Picture, page: PageWords, box: Box) -> list[str]:
+        """Read a place of the page that `read` made of the picture again, each way it can."""
         ...
 
 
@@ -169,24 +177,50 @@ class _Rapid:
         pixels = picture.pixels
         width, height = picture.width, picture.height
         crops, boxes = self._detect(pixels)
-        if _lies_on_its_side(boxes):
+        quarter, half = _lies_on_its_side(boxes), False
+        if quarter:
             pixels = np.ascontiguousarray(np.rot90(pixels))
             width, height = height, width
             crops, boxes = self._detect(pixels)
         lines = self._recognise(crops)
         if lines and _page_score(lines) < _DOUBT_PAGE and self._stands_on_its_head(crops, lines):
+            half = True
             lines = self._recognise([np.ascontiguousarray(np.rot90(c, 2)) for c in crops])[::-1]
             boxes = _turned(boxes, pixels.shape[1], pixels.shape[0])
+        boxes, degrees, centre = _straightened(boxes)
         scale_x, scale_y = width / pixels.shape[1], height / pixels.shape[0]
         words = [
             Word(text, (box[0] * scale_x, box[1] * scale_y, box[2] * scale_x, box[3] * scale_y), c)
-            for line, quad in zip(lines, _straightened(boxes), strict=True)
+            for line, quad in zip(lines, boxes, strict=True)
             if line.score >= _KEEP_LINE
             for text, box, c in _words(line, quad)
         ]
         return PageWords(
-            number=picture.number, width=width, height=height, words=tuple(words), by="ocr"
+            number=picture.number,
+            width=width,
+            height=height,
+            words=tuple(words),
+            by="ocr",
+            pose=Pose(quarter, half, degrees, centre),
         )
+
+    def look_closer(self, picture: Picture, page: PageWords, box: Box) -> list[str]:
+        """Read a place of a page again, enlarged in two ways; what is clear reads the same.
+
+        `page` is what `read` made of the picture, `box` in its points.
+        """
+        import numpy as np
+        from PIL import Image
+
+        cut = _cut_out(picture, page, box)
+        crops = []
+        for scale in _CLOSER:
+            size = (int(cut.shape[1] * scale), int(cut.shape[0] * scale))
+            if min(size) < 8:
+                return []
+            larger = Image.fromarray(cut).resize(size, Image.Resampling.LANCZOS)
+            crops.append(np.ascontiguousarray(np.asarray(larger)))
+        return [line.text for line in self._recognise(crops)]
 
     def _detect(self, pixels: Array) -> tuple[list[Array], Array]:
         """Return the cut-out lines and their corners in pixels of `pixels`."""
@@ -249,22 +283,51 @@ def _turned(boxes: Array, width: int, height: int) -> Array:
     return turned
 
 
-def _straightened(boxes: Array) -> Array:
-    """Turn the corners by the page's skew, so that lines of text are level."""
+def _straightened(boxes: Array) -> tuple[Array, float, tuple[float, float]]:
+    """Turn the corners by the page's skew, so that lines of text are level.
+
+    Returns them with the skew in degrees and the point they were turned about.
+    """
     import numpy as np
 
     runs = [quad[1] - quad[0] for quad in boxes]
     long = [r for r in runs if abs(r[0]) > 80]
     if len(long) < 3:
-        return boxes
+        return boxes, 0.0, (0.0, 0.0)
     angle = float(np.median([math.degrees(math.atan2(r[1], r[0])) for r in long]))
     if not _MIN_SKEW < abs(angle) < _MAX_SKEW:
-        return boxes
-    turn = math.radians(-angle)
-    rotation = np.array([[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]])
+        return boxes, 0.0, (0.0, 0.0)
     centre = boxes.reshape(-1, 2).mean(axis=0)
-    level: Array = (boxes - centre) @ rotation.T + centre
-    return level
+    level: Array = (boxes - centre) @ _rotation(-angle).T + centre
+    return level, angle, (float(centre[0]), float(centre[1]))
+
+
+def _rotation(degrees: float) -> Array:
+    import numpy as np
+
+    turn = math.radians(degrees)
+    return np.array([[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]])
+
+
+def _cut_out(picture: Picture, page: PageWords, box: Box) -> Array:
+    """Cut a box of the upright page out of the picture, with a margin, upright."""
+    import numpy as np
+
+    pose = page.pose or Pose()
+    pixels = np.rot90(picture.pixels) if pose.quarter else picture.pixels
+    high, wide = pixels.shape[:2]
+    x0, y0, x1, y1 = box
+    corners = np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)])
+    corners = corners * (wide / page.width, high / page.height)
+    corners = (corners - pose.centre) @ _rotation(-pose.degrees) + pose.centre
+    if pose.half:
+        corners = (wide, high) - corners
+    margin = _MARGIN * (y1 - y0) * high / page.height
+    around = np.array([2 * margin, margin])
+    left, top = np.maximum(corners.min(axis=0) - around, 0).astype(int)
+    right, bottom = (corners.max(axis=0) + around).astype(int)
+    part: Array = np.ascontiguousarray(pixels[top:bottom, left:right])
+    return np.ascontiguousarray(np.rot90(part, 2)) if pose.half else part
 
 
 def _words(line: _Text, quad: Array) -> list[tuple[str, Box, float]]:
@@ -315,6 +378,8 @@ class _Tesseract:
                 "the tesseract program is not installed: apt install tesseract-ocr, "
                 "or set ocr to rapidocr"
             ) from None
+        # Its threads wait for each other; documents are read side by side instead.
+        os.environ.setdefault("OMP_THREAD_LIMIT", "1")
         self._tesseract = pytesseract
         self._languages = "+".join(languages) or "eng"
 
@@ -349,6 +414,10 @@ class _Tesseract:
             if text.strip() and float(sure) >= 0
         )
         return PageWords(number=picture.number, width=width, height=height, words=words, by="ocr")
+
+    def look_closer(self, picture: Picture, page: PageWords, box: Box) -> list[str]:
+        """Tesseract sees an enlarged place no differently."""
+        return []
 
     def _quarter_turns(self, picture: Picture) -> int:
         """Ask for the orientation; too little text to tell means upright."""

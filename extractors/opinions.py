@@ -1,8 +1,8 @@
 """Second opinions: core values that nothing proves are looked for by another reader.
 
-Scans are asked of Tesseract, text layers of pdfplumber, and only where the
-first reader leaves a doubt: a value both see is surer, a value they see
-differently is held. What the other reader does not see at all says nothing.
+On scans the same engine looks closer, and Tesseract is asked where a doubt holds
+the document; of text layers pdfplumber is asked. A value both see is surer, one
+they see differently is held. What the other does not see at all says nothing.
 """
 
 from __future__ import annotations
@@ -15,15 +15,14 @@ import pdfplumber
 
 from extractors.pages.lexicon import lookalike
 from extractors.words import Box, PageWords, Word
-from records.documents import Field, Reading
+from records.documents import Field, Place, Reading
 from records.findings import finding
 from records.vocabulary import FIELDS
 
 #: What is asked about; a currency is a word or a sign, which engines know.
 _ASKED = ("invoice_number", "issue_date", "gross_total")
-#: A value surer than this, of letters surer than `_LETTERS`, needs nobody else.
+#: From this confidence on a value that two readers see is held no longer.
 _SURE = 0.85
-_LETTERS = 0.9
 _SHORTEST = 4
 #: How far two engines put the same word apart on a page that lay askew, in points.
 _NEAR = 16.0
@@ -43,22 +42,37 @@ def _core(reading: Reading) -> list[Field]:
     return [f for f in found if not f.proved and len(_plain(f.text)) >= _SHORTEST]
 
 
-def with_scan_opinion(
-    reading: Reading, page: PageWords, ask: Callable[[], PageWords | None]
-) -> Reading:
-    """Return a scan's reading with another engine's opinion; `ask` reads the page with it.
+def with_closer_look(reading: Reading, look: Callable[[Place], Sequence[str]]) -> Reading:
+    """Return a scan's reading, held where an enlarged core value that nothing proves reads anew.
 
-    `ask` is called only where there is a doubt, and gives None where no other
-    engine is installed.
+    `look` reads a place again; a clear picture reads the same at every size,
+    however sure the engine was.
     """
-    asked = [f for f in _core(reading) if f.confidence < _SURE or _letters(f, page) < _LETTERS]
-    other = ask() if asked else None
-    if other is None:
-        return reading
-    for field in asked:
-        box = field.place.box if field.place else None
-        if box is not None:
-            reading = _with_answer(reading, field, list(_beside(other.words, box)))
+    for field in _core(reading):
+        if field.by != "ocr" or field.place is None:
+            continue
+        wanted = _plain(field.text)
+        lines = [line for text in look(field.place) if wanted not in (line := _plain(text))]
+        read = next((part for line in lines for part in _misreadings(wanted, line)), None)
+        if read is not None:
+            reading = _disagreed(reading, field, read)
+    return reading
+
+
+def with_scan_opinion(reading: Reading, ask: Callable[[int], PageWords | None]) -> Reading:
+    """Return a scan's reading with another engine's opinion on the core values it is held for.
+
+    `ask` reads a page, by its number, with it: seconds of work. It is called only
+    where agreement can lift a hold, and gives None where no other engine is installed.
+    """
+    held = {f.where for f in reading.findings if f.code == "uncertain_field"}
+    for field in _core(reading):
+        place = field.place
+        if FIELDS[field.name].label not in held or field.by != "ocr" or place is None:
+            continue
+        other = ask(place.page) if place.page and place.box else None
+        if other is not None and place.box is not None:
+            reading = _with_answer(reading, field, list(_beside(other.words, place.box)))
     return reading
 
 
@@ -95,18 +109,6 @@ def _letters_of(text: str) -> list[str]:
 def _is_in(words: Sequence[str], text: str) -> bool:
     """Say whether all words stand in a text; its order is each reader's own."""
     return all(word in text for word in words)
-
-
-def _letters(field: Field, page: PageWords) -> float:
-    """Return how sure the engine was of the least sure word of a value."""
-    box = field.place.box if field.place else None
-    words = [w for w in page.words if box is not None and _inside(w.box, box)]
-    return min((w.confidence for w in words), default=1.0)
-
-
-def _inside(inner: Box, outer: Box) -> bool:
-    x, y = (inner[0] + inner[2]) / 2, (inner[1] + inner[3]) / 2
-    return outer[0] - 1 <= x <= outer[2] + 1 and outer[1] - 1 <= y <= outer[3] + 1
 
 
 def _beside(words: Sequence[Word], box: Box) -> Iterator[str]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import pikepdf
@@ -39,7 +39,7 @@ from extractors.images import (
     pdf_page,
 )
 from extractors.ocr import Engine, EngineMissing, engine
-from extractors.opinions import with_scan_opinion, with_text_opinion
+from extractors.opinions import with_closer_look, with_scan_opinion, with_text_opinion
 from extractors.pages import read_pages
 from extractors.pages.memory import Layout
 from extractors.pdf_text import read_text
@@ -47,7 +47,7 @@ from extractors.receipts import fill_gaps, is_receipt, read_receipt
 from extractors.ruled import read_ruled
 from extractors.templates import Template, apply_templates
 from extractors.words import PageWords
-from records.documents import Document, Field, Kind, Reading
+from records.documents import Document, Field, Kind, Place, Reading
 from records.findings import Finding, Severity, finding
 from records.media import HEAD, sniff
 
@@ -55,6 +55,8 @@ from records.media import HEAD, sniff
 _TEXT_LENGTH = 60_000
 #: PDF's own limit is 14,400 points (200 inches); a larger page is an attack.
 _LONGEST_SIDE_POINTS = 15_000
+#: A picture takes some ten megabytes.
+_KEPT_PICTURES = 4
 #: A page with fewer words than this under a full-page picture is a scan with a stamp on it.
 _STAMP_WORDS = 15
 
@@ -200,8 +202,8 @@ class _Seen:
     pages: list[PageWords] = field(default_factory=list)
     codes: list[Code] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
-    #: The last page that was a picture, for a second opinion.
-    picture: Picture | None = None
+    #: The first pages that were pictures, by number, for a closer look.
+    pictures: dict[int, Picture] = field(default_factory=dict)
 
     @property
     def text(self) -> str:
@@ -220,7 +222,8 @@ class _Seen:
             self.findings.append(finding("not_installed", message=str(missing)))
             return
         self.codes += codes_in(picture)
-        self.picture = picture
+        if len(self.pictures) < _KEPT_PICTURES:
+            self.pictures[picture.number] = picture
 
 
 def _see_pdf(data: bytes, span: tuple[int, int] | None, options: ReadOptions) -> _Seen:
@@ -295,12 +298,15 @@ def _read_seen(seen: _Seen, options: ReadOptions, pdf: bytes = b"") -> list[Read
     readings = _read_pages(seen.pages, options)
     if len(readings) == len(seen.pages) == 1 and seen.pages[0].by == "ocr":
         complete = read_receipt if is_receipt(seen.pages) else fill_gaps
-        reading = _with_recalled(readings[0], complete(seen.pages[0], readings[0]))
-        readings = [with_scan_opinion(reading, seen.pages[0], partial(_asked, seen, options))]
+        readings = [_with_recalled(readings[0], complete(seen.pages[0], readings[0]))]
     elif len(readings) == 1 and pdf and all(page.by == "pdf_text" for page in seen.pages):
         again = partial(_read_pages, options=options)
         reading = read_ruled(pdf, seen.pages, readings[0], again)
         readings = [with_text_opinion(reading, pdf, seen.pages)]
+    if seen.pictures:
+        other = cache(partial(_asked, seen, options))
+        readings = [with_closer_look(r, partial(_closer, seen, options)) for r in readings]
+        readings = [with_scan_opinion(r, other) for r in readings]
     if options.calibrate:
         readings = [calibrated(reading) for reading in readings]
     readings = [_with_templates(reading, seen, options) for reading in readings]
@@ -332,12 +338,21 @@ def _installed(name: str) -> Engine:
             raise missing from None
 
 
-def _asked(seen: _Seen, options: ReadOptions) -> PageWords | None:
-    """Read the only page again with the other OCR engine, where it is installed."""
-    if options.ocr != "rapidocr" or seen.picture is None:
+def _closer(seen: _Seen, options: ReadOptions, place: Place) -> Sequence[str]:
+    """Read a place again with the engine that read its page."""
+    page = next((p for p in seen.pages if p.number == place.page and p.by == "ocr"), None)
+    picture = seen.pictures.get(place.page or 0)
+    if page is None or picture is None or place.box is None:
+        return ()
+    return _installed(options.ocr).look_closer(picture, page, place.box)
+
+
+def _asked(seen: _Seen, options: ReadOptions, number: int) -> PageWords | None:
+    """Read a page again with the other OCR engine, where both are installed."""
+    if options.ocr != "rapidocr" or number not in seen.pictures:
         return None
     try:
-        return engine("tesseract").read(seen.picture)
+        return engine("tesseract").read(seen.pictures[number])
     except EngineMissing:
         return None
 

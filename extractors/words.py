@@ -21,12 +21,26 @@ class Word:
     confidence: float = 1.0
 
 
+@dataclass(frozen=True, slots=True)
+class Pose:
+    """How a picture was made upright: a quarter turn to the left, half a turn, then straightened.
+
+    `degrees` is the skew taken out, about `centre` in pixels of the turned picture.
+    """
+
+    quarter: bool = False
+    half: bool = False
+    degrees: float = 0.0
+    centre: tuple[float, float] = (0.0, 0.0)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageWords:
     """All words of one page, in the engine's order.
 
     `number` counts from 1 in the file; `width` and `height` in points;
-    `by` is the reader the fields will name: `pdf_text`, `ocr` or `html`.
+    `by` is the reader the fields will name: `pdf_text`, `ocr` or `html`; `pose`
+    leads from the words of OCR back to the picture.
     """
 
     number: int
@@ -34,3 +48,4 @@ class PageWords:
     height: float
     words: tuple[Word, ...]
     by: str = "pdf_text"
+    pose: Pose | None = None

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from extractors.ocr import engine
-from extractors.opinions import with_scan_opinion
+from extractors.opinions import with_closer_look, with_scan_opinion
 from extractors.reading import ReadOptions, read
 from extractors.words import PageWords, Word
 from records.documents import Document, Field, Kind, Place, Reading
@@ -22,8 +23,8 @@ needs_tesseract = pytest.mark.skipif(
 )
 
 
-def _page(text: str, sure: float = 0.8, box: tuple[float, float, float, float] = BOX) -> PageWords:
-    return PageWords(number=1, width=595, height=842, words=(Word(text, box, sure),), by="ocr")
+def _page(text: str, box: tuple[float, float, float, float] = BOX) -> PageWords:
+    return PageWords(number=1, width=595, height=842, words=(Word(text, box, 0.8),), by="ocr")
 
 
 def _reading(**changes: object) -> Reading:
@@ -45,14 +46,14 @@ def _codes(reading: Reading) -> list[str]:
 
 
 def test_agreement_makes_surer_and_lifts_the_hold() -> None:
-    read_again = with_scan_opinion(_reading(), _page("1,469.06"), lambda: _page("EUR 1.469,06"))
+    read_again = with_scan_opinion(_reading(), lambda _: _page("EUR 1.469,06"))
     assert read_again.fields[0].confidence == pytest.approx(0.9)
     assert _codes(read_again) == []
 
 
 @pytest.mark.parametrize("other", ["1,469.08", "1,489.06", "7,469.06"])
 def test_another_digit_holds(other: str) -> None:
-    read_again = with_scan_opinion(_reading(), _page("1,469.06"), lambda: _page(other))
+    read_again = with_scan_opinion(_reading(), lambda _: _page(other))
     assert read_again.fields[0].confidence <= 0.5
     assert "readers_disagree" in _codes(read_again)
 
@@ -65,22 +66,44 @@ def test_what_the_other_does_not_see_says_nothing(
     other: str, box: tuple[float, float, float, float]
 ) -> None:
     reading = _reading()
-    assert with_scan_opinion(reading, _page("1,469.06"), lambda: _page(other, box=box)) == reading
+    assert with_scan_opinion(reading, lambda _: _page(other, box=box)) == reading
 
 
 @pytest.mark.parametrize(
-    "changes", [{"proved": True}, {"confidence": 0.95}, {"name": "currency"}, {"text": "9"}]
+    "changes", [{"proved": True}, {"name": "currency"}, {"text": "9"}, {"by": "pdf_text"}]
 )
 def test_nobody_is_asked_about_what_is_sure(changes: dict[str, object]) -> None:
-    def ask() -> PageWords | None:
+    def ask(place: object) -> None:
         raise AssertionError("asked")
 
-    with_scan_opinion(_reading(**changes), _page("1,469.06", sure=0.99), ask)
+    with_scan_opinion(_reading(**changes), ask)
+    with_closer_look(_reading(**changes), ask)  # type: ignore[arg-type]
+
+
+def test_nobody_is_asked_where_nothing_is_held() -> None:
+    def ask(number: int) -> None:
+        raise AssertionError("asked")
+
+    with_scan_opinion(replace(_reading(), findings=()), ask)
+
+
+@pytest.mark.parametrize(
+    ("lines", "holds"),
+    [
+        (("1,469.06", "1,469.06"), False),
+        (("1,469.06", "1,489.06"), True),
+        (("Total 1,469.06 of 1,489.06",), False),
+        (("l,4b9", ""), False),
+    ],
+)
+def test_what_reads_differently_enlarged_is_held(lines: tuple[str, ...], holds: bool) -> None:
+    read_again = with_closer_look(_reading(confidence=0.97), lambda _: lines)
+    assert ("readers_disagree" in _codes(read_again)) == holds
 
 
 def test_no_other_engine_leaves_the_reading_as_it_is() -> None:
     reading = _reading()
-    assert with_scan_opinion(reading, _page("1,469.06"), lambda: None) == reading
+    assert with_scan_opinion(reading, lambda _: None) == reading
 
 
 # -- with the real program
