@@ -43,7 +43,7 @@ def explain(given: argparse.Namespace) -> int:
 def approve(given: argparse.Namespace) -> int:
     """`nightclerk approve ID`: a held document, or what is suggested for a bank line."""
     with office_of(given) as office:
-        subject = _named(office, given)
+        subject = _named(office, given, "document", "line")
         if subject.kind == "line":
             match = accept_match(office, subject.id, given.reason)
             items = ", ".join(brief(one.item_id) for one in match.allocations)
@@ -59,7 +59,7 @@ def correct(given: argparse.Namespace) -> int:
     """`nightclerk correct ID FIELD=VALUE…`."""
     values = _values(given.values, "gross_total=119.00")
     with office_of(given) as office:
-        subject = _named(office, given)
+        subject = _named(office, given, "document")
         return _decide(
             office, subject, lambda: desk.correct(office, subject.id, values, given.reason)
         )
@@ -81,13 +81,26 @@ def replay(given: argparse.Namespace) -> int:
         if again := replay_failed(office, given.id):
             print(f"{again} is handed in again; `nightclerk serve` takes it up.")
             return 0
-        subject = _named(office, given)
+        subject = _named(office, given, "document")
         return _decide(office, subject, lambda: desk.replay(office, subject.id, given.reason))
 
 
-def _named(office: Office, given: argparse.Namespace) -> Subject:
+def _named(office: Office, given: argparse.Namespace, *kinds: str) -> Subject:
+    """Return what was named; KnownFailure when it is nothing of these kinds."""
     with office.database.begin() as tx:
-        return subject_of(tx, given.id)
+        subject = subject_of(tx, given.id)
+    if subject.kind not in kinds:
+        raise KnownFailure(f"{given.id} is {_DECIDED_BY[subject.kind]}.")
+    return subject
+
+
+#: What decides a thing, for those who tried something else.
+_DECIDED_BY = {
+    "document": "a document: approve, correct, reject or replay it",
+    "line": "a bank line: approve what is suggested, assign or undo it",
+    "message": "a message: `reject` closes what is wrong with it, its documents are decided by themselves",
+    "other": "neither a document nor a bank line; `nightclerk explain` tells its story",
+}
 
 
 def _decide(office: Office, subject: Subject, act: Callable[[], str]) -> int:
@@ -109,7 +122,7 @@ def _decide(office: Office, subject: Subject, act: Callable[[], str]) -> int:
 def reject(given: argparse.Namespace) -> int:
     """`nightclerk reject ID`: a held document, or what is wrong with a message."""
     with office_of(given) as office:
-        subject = _named(office, given)
+        subject = _named(office, given, "document", "message")
         if subject.kind == "message":
             desk.dismiss(office, subject.id, given.reason)
             print(f"{given.id} is closed; nothing of it was opened.")
@@ -122,7 +135,7 @@ def reject(given: argparse.Namespace) -> int:
 def undo(given: argparse.Namespace) -> int:
     """`nightclerk undo ID`."""
     with office_of(given) as office:
-        subject = _named(office, given)
+        subject = _named(office, given, "line")
         undo_match(office, subject.id, given.reason)
         print(f"The match of {subject} is undone; its items are open again.")
     return 0
@@ -131,7 +144,7 @@ def undo(given: argparse.Namespace) -> int:
 def assign(given: argparse.Namespace) -> int:
     """`nightclerk assign LINE CATEGORY`."""
     with office_of(given) as office:
-        subject = _named(office, given)
+        subject = _named(office, given, "line")
         assign_line(office, subject.id, given.category, given.reason)
         print(f"{subject} is booked as {given.category}; the next run writes it.")
     return 0
@@ -141,7 +154,7 @@ def adopt(given: argparse.Namespace) -> int:
     """`nightclerk vendor adopt DOCUMENT VENDOR [FIELD=VALUE…]`."""
     values = _values(given.values, "terms_days=30")
     with office_of(given) as office:
-        subject = _named(office, given)
+        subject = _named(office, given, "document")
         return _decide(
             office,
             subject,

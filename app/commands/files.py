@@ -28,8 +28,12 @@ def _output(path: Path | None) -> Iterator[IO[str]]:
     if path is None:
         yield sys.stdout
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="utf-8") as out:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        out = path.open("w", encoding="utf-8")
+    except OSError as error:
+        raise KnownFailure(f"{path} cannot be written ({error.strerror}).") from error
+    with out:
         yield out
 
 

@@ -361,7 +361,7 @@ def test_undo_opens_what_a_match_had_settled(place: Place) -> None:
     assert "no posted match to undo" in again.err
     document = call(place.config, "undo", place.document(POSTED).id)
     assert document.code == 1
-    assert "is no bank line" in document.err
+    assert "is a document: " in document.err
 
 
 def test_audit_verify_holds_and_finds_a_change(place: Place, tmp_path: Path) -> None:
