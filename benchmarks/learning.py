@@ -192,7 +192,9 @@ def _harm(lessons: Sequence[Lesson]) -> None:
     """Read every second document with the memories of all other vendors."""
     checked = changed = 0
     for lesson in lessons:
-        others = tuple(other.learned for other in lessons if other.learned and other is not lesson)
+        others = tuple(
+            other.learned for other in lessons if other.learned and other.vendor != lesson.vendor
+        )
         own = read(lesson.second.document, replace(_OPTIONS, layouts=others))
         again = result(lesson.name, "", lesson.second.record, own)
         for before, after in zip(lesson.before.answers, again.answers, strict=True):

@@ -95,8 +95,8 @@ class Recall:
     def amounts(self, style: Style, totals: Totals) -> Mapping[tuple[int, int], frozenset[str]]:
         """Return which figures (row, first token) are which amounts.
 
-        `totals` are those chosen without memory: what they prove to be
-        something else is left out, and so is what only fills gaps, where none is.
+        `totals` are those chosen without memory: what they prove is left
+        alone, and so is what only fills gaps, where none is.
         """
         named: dict[tuple[int, int], frozenset[str]] = {}
         for name, candidate in self._found.items():
@@ -104,10 +104,9 @@ class Recall:
             if unit is None or FIELDS[name].type != "amount":
                 continue
             known = totals.value(name)
-            if known is not None and name not in totals.doubtful:
-                same = abs(known) == abs(_figure(unit).read(style))
-                if same or name in totals.proved or not candidate.lesson.corrected:
-                    continue
+            sure = name in totals.proved or not candidate.lesson.corrected
+            if known is not None and name not in totals.doubtful and sure:
+                continue
             place = (unit.row.index, unit.first)
             named[place] = named.get(place, frozenset()) | {name}
         return named
