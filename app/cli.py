@@ -173,6 +173,9 @@ def _add_bank(commands: _Commands) -> None:
     _by_person(assign)
     undo = commands.add("undo", "desk:undo", "take a bank match back; it is not made again")
     _by_person(undo, "a bank reference, or a line's id", "LINE")
+    undo.add_argument(
+        "--item", action="append", default=[], help="only this one was wrong (may be repeated)"
+    )
     close = commands.add(
         "close", "desk:close", "reconcile an account's period on one sheet, and sign it off"
     )

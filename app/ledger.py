@@ -7,6 +7,7 @@ Ledger lines balance to zero: debit positive, credit negative.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 
@@ -274,6 +275,21 @@ def match_postings(
             rows=tuple(rows),
         )
     ]
+
+
+def match_taken_back(
+    target: str, match: Match, transaction: BankTransaction, revision: int
+) -> Posting:
+    """Return what takes an undone match back: its rows again, the amounts with the other sign."""
+    (made,) = match_postings(target, match, transaction, revision)
+    rows = []
+    for row in made.rows:
+        amount = "Amount" if row.sheet == "Bank" else "Applied"
+        before = row.values[amount]
+        back = -before if isinstance(before, Decimal) else before
+        values = {**row.values, amount: back, "Decision": "undone"}
+        rows.append(Row(sheet=row.sheet, key=f"{row.key}/undone", values=values))
+    return dataclasses.replace(made, key=f"{made.key}/undone", rows=tuple(rows))
 
 
 def bank_values(match: Match, transaction: BankTransaction) -> dict[str, Value]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -23,7 +23,7 @@ from app.closing import closed_until
 from app.codec import dump, load
 from app.consequences import with_consequences
 from app.habits import known_habits
-from app.ledger import match_postings
+from app.ledger import match_postings, match_taken_back
 from app.office import Office
 from app.payers import doubt_payer, remember_payers
 from app.store import brief, lock, note, upsert, write_posting
@@ -31,6 +31,7 @@ from app.tables import (
     allocations,
     forbidden,
     matches,
+    postings,
     transactions,
 )
 from matching.habits import BY_HABIT, BY_PERSON
@@ -391,30 +392,43 @@ def _target(office: Office) -> str | None:
     return None if bot is None else str(bot.post_to)
 
 
-def undo_match(office: Office, transaction_id: str, reason: str) -> None:
+def undo_match(
+    office: Office, transaction_id: str, reason: str, wrong: Collection[str] = ()
+) -> None:
     """Take a posted match back: items reopen, and the same match is never made again.
 
-    KnownFailure when it is no bank line, or none with a posted match.
+    With `wrong` items, only these are never settled by the line again; the
+    others may be. What was written is taken back by rows of the opposite sign.
+    KnownFailure when it is no bank line, none with a posted match, or the match
+    did not settle one of the items.
     """
     now = office.now()
     with office.database.begin() as tx:
-        of_line = select(transactions.c.state).where(transactions.c.id == transaction_id)
-        state = tx.execute(of_line).scalar()
-        if state is None:
+        lock(tx, "reconcile")
+        row = tx.execute(
+            select(transactions.c.state, transactions.c.data).where(
+                transactions.c.id == transaction_id
+            )
+        ).first()
+        if row is None:
             raise KnownFailure(f"{brief(transaction_id)} is no bank line; only matches are undone.")
-        if state not in ("posted", "partly"):
-            raise KnownFailure(f"{transaction_id} is {state}; it has no posted match to undo.")
-        rows = tx.execute(
-            select(allocations.c.item_id).where(allocations.c.transaction_id == transaction_id)
-        ).scalars()
-        items = list(rows)
-        category = (
-            select(matches.c.category)
+        if row.state not in ("posted", "partly"):
+            raise KnownFailure(f"{transaction_id} is {row.state}; it has no posted match to undo.")
+        newest = (
+            select(matches.c.revision, matches.c.data)
             .where(matches.c.transaction_id == transaction_id, matches.c.undone_at.is_(None))
             .order_by(matches.c.revision.desc())
             .limit(1)
         )
-        never = items or [_as_item(str(tx.execute(category).scalar()))]
+        revision, data = tx.execute(newest).one()
+        match = load(Match, data)
+        items = sorted({a.item_id for a in match.allocations})
+        if strange := sorted(set(wrong) - set(items)):
+            raise KnownFailure(
+                f"{transaction_id} does not settle {', '.join(strange)}, "
+                f"only {', '.join(items) or 'no item at all'}."
+            )
+        never = sorted(wrong) or items or [_as_item(match.category)]
         upsert(
             tx,
             forbidden,
@@ -439,5 +453,20 @@ def undo_match(office: Office, transaction_id: str, reason: str) -> None:
             update(transactions).where(transactions.c.id == transaction_id).values(state="new")
         )
         doubt_payer(tx, transaction_id, now)
-        evidence = {"items": items, "reason": reason}
+        _write_back(tx, office, match, load(BankTransaction, row.data), revision)
+        evidence = {"items": items, "wrong": never, "reason": reason}
         record(tx, office, [Entry(action="undo", subject=transaction_id, evidence=evidence)])
+
+
+def _write_back(
+    tx: Connection, office: Office, match: Match, moved: BankTransaction, revision: int
+) -> None:
+    """Take back, in every target, what the undone match wrote there."""
+    written = select(postings.c.target).where(
+        postings.c.kind == "match", postings.c.subject == match.transaction_id
+    )
+    is_late = _is_signed(moved, closed_until(tx))
+    for target in sorted(set(tx.execute(written).scalars())):
+        back = match_taken_back(target, match, moved, revision)
+        date_of = office.today() if is_late else back.date
+        write_posting(tx, office, [dataclasses.replace(back, date=date_of)])

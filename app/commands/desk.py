@@ -136,7 +136,7 @@ def undo(given: argparse.Namespace) -> int:
     """`nightclerk undo ID`."""
     with office_of(given) as office:
         subject = _named(office, given, "line")
-        undo_match(office, subject.id, given.reason)
+        undo_match(office, subject.id, given.reason, given.item)
         print(f"The match of {subject} is undone; its items are open again.")
     return 0
 

@@ -255,10 +255,34 @@ def test_a_person_books_the_rest(begun: Office) -> None:
 
 def test_what_is_posted_in_part_can_be_undone(begun: Office) -> None:
     reconciliation.undo_match(begun.acting("person:anna"), line(begun).id, "wrong")
+    for sheet, column in (("Bank", "Amount"), ("Matches", "Applied")):
+        assert sum(row.values[column] for row in written(begun, sheet)) == 0  # type: ignore[misc]
     again(begun)
     assert settled(begun) == {}
     with pytest.raises(KnownFailure, match="no posted match"):
         reconciliation.undo_match(begun.acting("person:anna"), line(begun).id, "again")
+
+
+def test_one_wrong_item_of_a_batch_is_undone_alone(begun: Office) -> None:
+    """The others are settled again; in the ledger everything stands once."""
+    anna = begun.acting("person:anna")
+    with pytest.raises(KnownFailure, match="does not settle I2003, only I2001, I2002"):
+        reconciliation.undo_match(anna, line(begun).id, "wrong", ["I2003"])
+    reconciliation.undo_match(anna, line(begun).id, "another customer's", ["I2002"])
+    for _ in range(2):
+        again(begun)
+    assert settled(begun) == {"I2001": 100_00}
+    assert line(begun).state == "partly"
+    assert difference(begun) == 0
+    rows = written(begun, "Matches")
+    assert sum(row.values["Applied"] for row in rows) == Decimal(200)  # type: ignore[misc]
+    by_item = {"I2001": Decimal(100), "I2002": Decimal(0)}
+    for item, amount in by_item.items():
+        applied = [row.values["Applied"] for row in rows if row.values["Item"] == item]
+        assert sum(applied) == amount  # type: ignore[arg-type]
+    bank = written(begun, "Bank")
+    assert sum(row.values["Amount"] for row in bank) == Decimal(200)  # type: ignore[misc]
+    assert len({row.key for row in (*rows, *bank)}) == len(rows) + len(bank)
 
 
 def test_a_batch_is_nobodys_habit(office: Callable[..., Office], tmp_path: Path) -> None:
