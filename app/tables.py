@@ -215,9 +215,10 @@ notices = Table(
     "notices",
     meta,
     Column("id", String, primary_key=True),
-    Column("account", String, nullable=False, index=True),
+    Column("account", String, nullable=False),
     Column("amount_minor", BigInteger, nullable=False),
     Column("data", Text, nullable=False),
+    Index("notices_by_amount", "account", "amount_minor"),
 )
 
 statement_entries = Table(
