@@ -83,10 +83,12 @@ def document_rows(
     states: tuple[str, ...] | None = None,
     since: str | None = None,
     message: str | None = None,
+    only: str | None = None,
 ) -> list[DocumentRow]:
     """Return documents in these states (None: all), oldest first.
 
-    `since`: only those changed at that time or later. `message`: only those of one message.
+    `since`: only those changed at that time or later. `message`: only those of
+    one message. `only`: the one with this id.
     """
     query = (
         select(documents, invoices.c.number, invoices.c.vendor_id, invoices.c.issue_date)
@@ -102,6 +104,8 @@ def document_rows(
         query = query.where(documents.c.changed_at >= since)
     if message is not None:
         query = query.where(documents.c.message_key == message)
+    if only is not None:
+        query = query.where(documents.c.id == only)
     rows = tx.execute(query).all()
     found = _findings(tx, "document")
     return [
@@ -239,11 +243,14 @@ class BankRow:
 
 
 def bank_rows(
-    tx: Connection, states: tuple[str, ...] | None = None, newest: int | None = None
+    tx: Connection,
+    states: tuple[str, ...] | None = None,
+    newest: int | None = None,
+    only: str | None = None,
 ) -> list[BankRow]:
     """Return bank movements in these states (None: all) with their last match, oldest first.
 
-    `newest` returns only so many of those booked last.
+    `newest` returns only so many of those booked last, `only` the one with this id.
     """
     last = (
         select(matches.c.transaction_id, func.max(matches.c.revision).label("revision"))
@@ -262,6 +269,8 @@ def bank_rows(
     )
     if states is not None:
         query = query.where(transactions.c.state.in_(states))
+    if only is not None:
+        query = query.where(transactions.c.id == only)
     order = (transactions.c.booking_date, transactions.c.id)
     if newest is None:
         rows = tx.execute(query.order_by(*order)).all()

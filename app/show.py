@@ -35,6 +35,7 @@ from app.troubles import Trouble, troubles
 from matching.vendors import prepared_vendor
 from records.findings import Finding
 from records.invoices import assemble, chosen
+from records.matches import Decision
 from records.purchasing import Vendor
 from records.vocabulary import FIELDS
 
@@ -132,10 +133,11 @@ def show_one(tx: Connection, office: Office, subject: Subject, out: IO[str]) -> 
     """Print everything about one document, message or bank line."""
     console = _console(out)
     if subject.kind == "document":
-        row = next(row for row in document_rows(tx) if row.id == subject.id)
+        (row,) = document_rows(tx, only=subject.id)
         _show_document(tx, console, office, row)
     elif subject.kind == "line":
-        _show_line(console, next(line for line in bank_rows(tx) if line.id == subject.id))
+        (line,) = bank_rows(tx, only=subject.id)
+        _show_line(console, line)
     elif subject.kind == "message":
         message = next(row for row in message_rows(tx) if row.key == subject.id)
         _show_message(tx, console, office, message)
@@ -145,7 +147,9 @@ def _show_document(tx: Connection, console: Console, office: Office, row: Docume
     console.print(f"{row.kind.replace('_', ' ')} {row.title}")
     seen = _local(office, row.seen_at)
     console.print(f"  document {row.id}\n  state    {OUTCOMES.get(row.state, row.state)}")
-    console.print(f"  came     {seen}, {_age(office, row.seen_at)} days ago")
+    days = _age(office, row.seen_at)
+    ago = {0: "today", 1: "yesterday"}.get(days, f"{days} days ago")
+    console.print(f"  came     {seen}, {ago}")
     console.print(f"  from     {row.sender} ({row.subject})\n  origin   {row.origin}\n")
     _show_findings(console, row.findings)
     _show_commands(console, next_steps.for_document(row))
@@ -204,8 +208,9 @@ def _show_line(console: Console, line: BankRow) -> None:
 def _tell_match(console: Console, line: BankRow) -> None:
     match = line.match
     assert match is not None
-    console.print(f"  category {match.category}, decision {match.decision.value}", end="")
-    console.print(f", confidence {match.confidence:.4f}, rule {match.rule or 'none'}")
+    if match.decision is not Decision.NONE:
+        console.print(f"  category {match.category}, decision {match.decision.value}", end="")
+        console.print(f", confidence {match.confidence:.4f}, rule {match.rule or 'none'}")
     for one in match.allocations:
         console.print(f"  settles {brief(one.item_id)} with {one.amount}")
     for other in match.adjustments:
