@@ -102,7 +102,7 @@ def _keep(tx: Connection, office: Office, document_id: str, made: Sequence[Field
 def _dated(
     row: Row[Any], invoice: Invoice, habits: Habits, terms_days: int | None, today: date
 ) -> list[Field]:
-    readings = [date.fromisoformat(text) for text in (row.expected or "").split(" or ")]
+    readings = [date.fromisoformat(text) for text in (row.expected or "").split(" or ") if text]
     day, why = settle_date(
         row.actual or "",
         readings,

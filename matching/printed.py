@@ -14,80 +14,17 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 
+from matching.names import word_set
+
+_EUROPE = word_set("at be bg cy cz de dk ee es fi fr gr hr it lu lv nl no pl pt ro se si sk tr")
 #: Countries by how they write; those that write both ways (CA, IN, PH …) are in none.
-_DAY_FIRST = frozenset(
-    [
-        "AT",
-        "AU",
-        "BE",
-        "BG",
-        "BR",
-        "CH",
-        "CY",
-        "CZ",
-        "DE",
-        "DK",
-        "EE",
-        "ES",
-        "FI",
-        "FR",
-        "GB",
-        "GR",
-        "HR",
-        "IE",
-        "IT",
-        "LU",
-        "LV",
-        "MT",
-        "MX",
-        "NL",
-        "NO",
-        "NZ",
-        "PL",
-        "PT",
-        "RO",
-        "SE",
-        "SI",
-        "SK",
-        "TR",
-    ]
-)
-_MONTH_FIRST = frozenset({"US"})
-_DECIMAL_COMMA = frozenset(
-    [
-        "AT",
-        "BE",
-        "BG",
-        "BR",
-        "CY",
-        "CZ",
-        "DE",
-        "DK",
-        "EE",
-        "ES",
-        "FI",
-        "FR",
-        "GR",
-        "HR",
-        "HU",
-        "IT",
-        "LT",
-        "LU",
-        "LV",
-        "NL",
-        "NO",
-        "PL",
-        "PT",
-        "RO",
-        "SE",
-        "SI",
-        "SK",
-        "TR",
-    ]
-)
-_DECIMAL_POINT = frozenset(["AU", "CN", "GB", "IE", "JP", "MT", "NZ", "SG", "US"])
+_DAY_FIRST = _EUROPE | word_set("au br ch gb ie mt mx nz")
+_MONTH_FIRST = word_set("us")
+_DECIMAL_COMMA = _EUROPE | word_set("br hu lt")
+_DECIMAL_POINT = word_set("au cn gb ie jp mt nz sg us")
 _NUMBERS = re.compile(r"(?<!\d)(\d{1,2})[./-](\d{1,2})[./-](?:\d{4}|\d{2})(?!\d)")
-_FIGURE = re.compile(r"\d[\d.,'’  ]*")
+_SPACES = "'\u2019 \u00a0\u202f"
+_FIGURE = re.compile(rf"\d[\d.,{_SPACES}]*")
 #: Evidence of one sign: two decimals behind it, or thousands before it.
 _COMMA = re.compile(r"\d,\d{2}$|\.\d{3},")
 _POINT = re.compile(r"\d\.\d{2}$|,\d{3}\.")
@@ -125,9 +62,8 @@ def _only(
 ) -> bool | None:
     if seen:
         return seen.copy().pop() if len(seen) == 1 else None
-    if country in yes or country in no:
-        return country in yes
-    return None
+    known = (country or "").lower()
+    return known in yes if known in yes | no else None
 
 
 def settle_date(
@@ -185,7 +121,7 @@ def reread(printed: str, habits: Habits) -> Decimal | None:
     if found is None or habits.decimal_comma is None:
         return None
     decimal, thousands = (",", ".") if habits.decimal_comma else (".", ",")
-    figure = re.sub(f"[{re.escape(thousands)}'’  ]", "", found[0]).replace(decimal, ".")
+    figure = re.sub(f"[{re.escape(thousands)}{_SPACES}]", "", found[0]).replace(decimal, ".")
     if figure.count(".") > 1:
         return None
     sign = -1 if re.search(r"[-−]\s*$", printed[: found.start()]) else 1

@@ -24,6 +24,7 @@ from app import night, queries
 from app.codec import load_posting
 from app.office import Office
 from app.payables import still_owed
+from app.payables_figures import figures
 from app.settings import load as load_settings
 from app.tables import postings
 from tests.app.conftest import ROOT
@@ -219,6 +220,12 @@ def test_what_is_booked_and_owed_afterwards(played: tuple[dict[str, Any], Played
             for item in still_owed(tx)
             if item.open is None or item.open.amount
         }
+        gained = [
+            {"won": str(row.won), "lost": str(row.lost), "open": str(row.open)}
+            for row in figures(tx, FIRST_NIGHT.date()).discounts
+        ]
+    if "discounts" in case["expect"]:
+        assert gained == [case["expect"]["discounts"]]
     if "booked" in case["expect"]:
         balances = {account: str(amount) for account, amount in booked.items() if amount}
         assert balances == case["expect"]["booked"]

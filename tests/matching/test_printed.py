@@ -68,6 +68,8 @@ def test_a_date_is_settled_where_the_evidence_agrees(
         ("1.471,60 €", True, "1471.60"),
         ("-1.000", True, "-1000"),
         ("1 234,5", True, "1234.5"),
+        ("1\u202f234\u00a0567,89", True, "1234567.89"),
+        ("CHF 1\u2019234.50", False, "1234.50"),
         ("1,234,567", True, None),
         ("none", True, None),
         ("11.900", None, None),
