@@ -163,10 +163,14 @@ def _triple(found: list[Occurrence], taxes: list[TaxRow], sums: Sums) -> Totals:
         ):
             score += 0.6
             confirmations += 1
-        if sums.lines and (sums.has(n.value) or sums.has(g.value)):
+        if _led_to(n.value, found, sums) or sums.has(g.value):
             score += 0.7
             confirmations += 1
         score += gross_score + net_score - (0.1 if shift else 0)
+        # Without tax every sum on the way equals itself: only the last one is the total.
+        passed = not difference and _is_passed(g, found)
+        if passed:
+            score -= 1.0
         # Another amount is called gross and this one is not: it may be a sum on the way.
         if named and g.value not in named:
             score -= 1.2
@@ -179,7 +183,7 @@ def _triple(found: list[Occurrence], taxes: list[TaxRow], sums: Sums) -> Totals:
                 best.derived["tax_total"] = difference
             best.proved = {"net_total", "tax_total", "gross_total"}
             best.why = dict.fromkeys(best.proved, why)
-            if (confirmations == 0 and score < 3.2) or (named and g.value not in named):
+            if passed or (confirmations == 0 and score < 3.2) or (named and g.value not in named):
                 best.doubtful = {"gross_total"}
     if best.doubtful or not best.chosen:
         included = _included(gross, by_value, taxes, sums)
@@ -266,6 +270,18 @@ def _led_to(value: Decimal, found: Sequence[Occurrence], sums: Sums) -> bool:
     steps = [-abs(o.value) for s, o in ranked(found, {"allowance_total": 1.0}) if s >= 0.6]
     steps += [abs(o.value) for s, o in ranked(found, {"charge_total": 1.0}) if s >= 0.6]
     return any(step and sums.equals(abs(value) - step) for step in steps)
+
+
+def _is_passed(item: Occurrence, found: Sequence[Occurrence]) -> bool:
+    """Say whether a larger amount that is called a total stands further down."""
+    return any(
+        o.row.index > item.row.index
+        and o.row.page == item.row.page
+        and o.figure.is_money
+        and abs(o.value) > abs(item.value)
+        and _is_called_gross(o)
+        for o in found
+    )
 
 
 def _is_called_gross(item: Occurrence) -> bool:
