@@ -102,6 +102,11 @@ NOT_IMPORTED = {"tzdata", "onnxruntime", "mypy", "pytest-xdist", "ruff", "lxml-s
 NOT_IMPORTED |= {"types-openpyxl", "types-regex"}
 
 
+def canonical(distribution: str) -> str:
+    """Return a distribution's name as all its spellings agree on it (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", distribution).lower()
+
+
 def test_every_dependency_is_used() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     groups = [project["dependencies"], *project["optional-dependencies"].values()]
@@ -119,8 +124,8 @@ def test_every_dependency_is_used() -> None:
     homes: dict[str, set[str]] = {}
     for module, distributions in packages_distributions().items():
         for one in distributions:
-            homes.setdefault(one.lower(), set()).add(module)
-    idle = {one for one in wanted if not homes.get(one.lower(), set()) & named}
+            homes.setdefault(canonical(one), set()).add(module)
+    idle = {one for one in wanted if not homes.get(canonical(one), set()) & named}
     assert idle - NOT_IMPORTED == set()
 
 
