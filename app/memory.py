@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 from sqlalchemy import Connection, Row, delete, select
 
 from app.audit import Entry, record
 from app.codec import dump, load
+from app.isolation import Limits
 from app.office import Office
 from app.reading import study_document
 from app.store import document, read_fields, upsert
@@ -33,7 +35,13 @@ def known_layouts(tx: Connection) -> tuple[Layout, ...]:
 
 
 def _layout(row: Row[tuple[str, ...]]) -> Layout:
-    return load(Layout, row.data)
+    return _parsed(row.data)
+
+
+@lru_cache(maxsize=4096)
+def _parsed(text: str) -> Layout:
+    """Every document of a night meets the same texts: each is parsed once."""
+    return load(Layout, text)
 
 
 def keep(tx: Connection, office: Office, layout: Layout) -> None:
@@ -61,7 +69,10 @@ def learn(office: Office, document_id: str, options: ReadOptions) -> Layout | No
         given = document(tx, document_id)
         fields = read_fields(tx, document_id)
         known = known_layouts(tx)
-    learned = office.box.run(study_document, given, options, tuple(fields), known)
+    bounds = office.settings.limits
+    limits = Limits(timeout_seconds=bounds.seconds, memory_bytes=bounds.memory_mb << 20)
+    work = (given, options, tuple(fields), known)
+    learned = office.box.run(study_document, *work, limits=limits)
     if learned is None:
         return None
     with office.database.begin() as tx:
