@@ -46,6 +46,10 @@ class ValidatorMissing(Exception):
     """The extra `validation` is not installed; the message says how to install it."""
 
 
+class NotApplicable(Exception):
+    """The stylesheet cannot go on: a value is not of its type, or the file is not what it says."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrokenRule:
     """One rule that failed: its id (BR-CO-15), the standard's own words, where, how grave."""
@@ -84,7 +88,11 @@ def validate(data: bytes, severity: Severity = Severity.WARN) -> list[Finding]:
     if len(data) > _MAX_BYTES:
         text = f"the XML has {len(data) / 1e6:.0f} MB, too many for the rules to be checked"
         return [finding("rules_not_checked", message=text)]
-    rules = broken_rules(data, stylesheet)
+    try:
+        rules = broken_rules(data, stylesheet)
+    except NotApplicable as refusal:
+        # A number that is none ends the stylesheet; whoever reads the values reports it as well.
+        return [finding("rules_not_checked", message=f"the rules end at a value: {refusal}")]
     if "xrechnung" in profile:
         # Factur-X's own rules do not know that profile; the European ones (BR-…) do apply.
         rules = [rule for rule in rules if not rule.id.startswith("FX-")]
@@ -157,10 +165,19 @@ def _stylesheet(profile: str) -> str:
 
 
 def broken_rules(data: bytes, stylesheet: str = _UBL) -> list[BrokenRule]:
-    """Run one stylesheet over one file whose XML was accepted before; return what failed."""
+    """Run one stylesheet over one file whose XML was accepted before; return what failed.
+
+    Raises NotApplicable where the stylesheet ends before its end.
+    """
     processor, compiled = _compiled(stylesheet)
-    node = processor.parse_xml(xml_text=data.decode("utf-8-sig", "replace"))
-    report = ElementTree.fromstring(compiled.transform_to_string(xdm_node=node))  # noqa: S314
+    from saxonche import PySaxonApiError
+
+    try:
+        node = processor.parse_xml(xml_text=_text(data))
+        said = compiled.transform_to_string(xdm_node=node)
+    except (PySaxonApiError, ElementTree.ParseError, ValueError, LookupError) as error:
+        raise NotApplicable(" ".join(str(error).split())[:200]) from None
+    report = ElementTree.fromstring(said)  # noqa: S314
     return [
         BrokenRule(
             id=failed.get("id") or _id_in(failed),
@@ -170,6 +187,12 @@ def broken_rules(data: bytes, stylesheet: str = _UBL) -> list[BrokenRule]:
         )
         for failed in report.iter(f"{_SVRL}failed-assert")
     ]
+
+
+def _text(data: bytes) -> str:
+    """Return the file's text, in the encoding that its parser finds, and without declaring one."""
+    root = ElementTree.fromstring(data)  # noqa: S314 - without DOCTYPE, which was refused
+    return ElementTree.tostring(root, encoding="unicode")
 
 
 def _id_in(failed: ElementTree.Element) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import sys
 from pathlib import Path
 
@@ -103,3 +104,11 @@ def test_a_missing_engine_says_what_to_install(monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(EngineMissing, match="tesseract"):
         engine("tesseract")
     engine.cache_clear()
+
+
+@pytest.mark.parametrize("shape", [(1, 3000, 3), (3000, 1, 3), (8, 900, 3)])
+def test_a_strip_holds_no_words_and_costs_nothing(read, shape: tuple[int, int, int]) -> None:
+    picture = Picture(1, np.zeros(shape, np.uint8), shape[1] * 0.48, shape[0] * 0.48)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert read(picture).words == ()
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 500_000

@@ -92,3 +92,13 @@ def test_a_page_of_drawings_needs_ocr() -> None:
     assert layer.needs_ocr == (1,)
     assert [bool(p.words) for p in layer.pages] == [False, True, False]
     assert [f.code for f in layer.findings] == ["no_text"]
+
+
+def test_words_at_no_place_are_no_words() -> None:
+    with pikepdf.open(io.BytesIO(pdf([(100, 50, "Invoice 4711")]))) as document:
+        page = document.pages[0]
+        page.contents_add(b"BT /F1 1e38 Tf 1e38 0 0 1e38 1e38 1e38 Tm (far away) Tj ET")
+        out = io.BytesIO()
+        document.save(out)
+    for seen in read_text(out.getvalue()).pages:
+        assert all(abs(side) < 1e6 for word in seen.words for side in word.box)

@@ -221,3 +221,13 @@ def test_damaged_pictures_never_raise(tmp_path: Path, data: st.DataObject, kind:
             del raw[at : at + data.draw(st.integers(1, len(raw)))]
             raw = raw or bytearray(b"x")
     assert read_bytes(tmp_path, bytes(raw))
+
+
+def test_a_page_that_shows_nothing_is_said(tmp_path: Path) -> None:
+    with pikepdf.open(io.BytesIO(pdf(page_lines()))) as document:
+        document.pages[0].CropBox = pikepdf.Array([0, 14_400, -1, 200_000])
+        out = io.BytesIO()
+        document.save(out)
+    (reading,) = read_bytes(tmp_path, out.getvalue())
+    assert codes(reading) == ["damaged"]
+    assert reading.findings[0].where == "page 1"

@@ -70,6 +70,28 @@ def test_what_a_fatal_rule_does_is_the_callers_policy() -> None:
     assert Severity.BLOCK in severities and Severity.WARN not in severities
 
 
+@pytest.mark.parametrize("value", ["1e308", "1.2.3", "", "EUR"])
+def test_a_value_that_ends_the_rules_is_said(good: bytes, value: str) -> None:
+    spoiled = re.sub(
+        rb">[\d.]+</cbc:PayableAmount>", b">%s</cbc:PayableAmount>" % value.encode(), good
+    )
+    codes = {f.code for f in validate(spoiled)}
+    assert codes and codes <= {"rules_not_checked", "einvoice_rule"}
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "latin-1", "cp1252"])
+def test_the_rules_read_any_encoding(good: bytes, encoding: str) -> None:
+    body = good.decode().split("?>", 1)[1].replace(">58<", ">958<")
+    head = f'<?xml version="1.0" encoding="{encoding}"?>'
+    (told,) = validate((head + body).encode(encoding, "xmlcharrefreplace"))
+    assert "BR-CL-16" in told.message
+
+
+def test_a_file_cut_off_is_not_checked(good: bytes) -> None:
+    (told,) = validate(good.rstrip().removesuffix(b"</Invoice>"))
+    assert told.code == "rules_not_checked"
+
+
 def test_an_endless_file_is_read_without_its_rules(good: bytes) -> None:
     (told,) = validate(good.replace(b"</cbc:Note>", b" " * 10_000_000 + b"</cbc:Note>", 1))
     assert told.code == "rules_not_checked" and not told.blocks
