@@ -194,7 +194,12 @@ def _in_row(
     for at, figure in enumerate(figures):
         concepts: dict[str, float] = {}
         label = ""
-        left = [(m, c) for m, c in hits if m.last <= figure.first]
+        # In `Total EUR 12.00` the currency belongs to the label as well as to the amount.
+        left = [
+            (m, c)
+            for m, c in hits
+            if m.last <= figure.first or (m.first < figure.first and m.last < figure.last)
+        ]
         if left:
             match, senses = left[-1]
             since = [f for f in figures[:at] if f.first >= match.last]

@@ -66,3 +66,8 @@ def test_iso_and_pointed_dates_are_certain(day: date) -> None:
     for printed in (day.isoformat(), f"{day:%d.%m.%Y}"):
         (found,) = dates_in(f"vom {printed} an")
         assert found.readings == (day,)
+
+
+def test_a_date_behind_what_only_looks_like_one() -> None:
+    (found,) = dates_in("Kade 60 Datum 04-12-2025")
+    assert found.text == "04-12-2025"
