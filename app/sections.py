@@ -47,7 +47,7 @@ class Limits(Section):
     """What one document may cost before it is held instead of read."""
 
     seconds: float = Field(120, gt=0, description="Wall clock per document.")
-    memory_mb: int = Field(3072, ge=256, description="Address space of the reading process.")
+    memory_mb: int = Field(3072, ge=256, description="Memory of the reading process.")
     processes: int = Field(
         default_factory=lambda: os.cpu_count() or 2,
         ge=1,
