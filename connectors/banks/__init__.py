@@ -18,7 +18,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-from connectors.banks._container import Member, members
+from connectors.banks._container import Member, is_packed, members
 from connectors.banks._profile import Columns, Profile
 from connectors.banks._values import NO_CURRENCY
 from records.banking import BankTransaction, Statement
@@ -43,9 +43,14 @@ def _classes() -> tuple[tuple[type[Any], ...], tuple[type[Any], ...]]:
 
 
 def reader_for(document: Document, profiles: Sequence[Profile] = ()) -> StatementReader | None:
-    """Return the reader whose format the bytes are, or None."""
+    """Return the reader whose format the bytes are, or None.
+
+    Of packed files only workbooks are asked for; the others are unpacked first.
+    """
     marked, tables = _classes()
-    readers: list[StatementReader] = [c() for c in marked]
+    with document.path.open("rb") as file:
+        packed = is_packed(file.read(4))
+    readers: list[StatementReader] = [] if packed else [c() for c in marked]
     readers += [c(profiles) for c in tables]
     return next((reader for reader in readers if reader.accepts(document)), None)
 

@@ -31,6 +31,11 @@ class Member:
     document: Document
 
 
+def is_packed(head: bytes) -> bool:
+    """Say whether a file that begins so is a ZIP or gzip file; stored text in it is not its own."""
+    return head.startswith((b"PK\x03\x04", b"\x1f\x8b"))
+
+
 class _Readable(Protocol):
     def read(self, size: int, /) -> bytes: ...
 

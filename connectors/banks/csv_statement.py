@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TextIO
 
+from connectors.banks._container import is_packed
 from connectors.banks._guess import guess
 from connectors.banks._profile import Profile
 from connectors.banks._table import HEADER_WITHIN, fits, read_table
@@ -36,6 +37,8 @@ class Reader:
         """Return the profile to read the file with; a guessed one has no name."""
         with document.path.open("rb") as file:
             head = file.read(_HEAD)
+        if is_packed(head):
+            return None
         encoding = _encoding(head)
         text = _decoded(head, encoding)
         if text is None or text.lstrip()[:1] in ("<", "{", "!"):

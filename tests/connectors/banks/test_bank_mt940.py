@@ -223,7 +223,7 @@ def test_a_statement_without_closing_balance_is_truncated(tmp_path: Path) -> Non
         (f"/{IBAN}", IBAN),
         ("1234567 EUR", "1234567"),
         ("10020030/1234567", "10020030/1234567"),
-        ("1234567EUR", "1234567EUR"),
+        ("10020030/1234567EUR", "10020030/1234567EUR"),
     ],
 )
 def test_accounts_with_what_stands_around_them(tmp_path: Path, printed: str, account: str) -> None:

@@ -87,9 +87,9 @@ def test_a_cut_file_never_looks_whole(tmp_path: Path, name: str) -> None:
         assert cut.blocked or cut.amounts == whole.amounts, data[:end]
 
 
-def zipped(**files: bytes) -> bytes:
+def zipped(how: int = zipfile.ZIP_DEFLATED, /, **files: bytes) -> bytes:
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(buffer, "w", how) as archive:
         for name, data in files.items():
             archive.writestr(name, data)
     return buffer.getvalue()
@@ -102,6 +102,15 @@ def test_containers_are_read_member_by_member(tmp_path: Path) -> None:
     assert [f.code for f in result.findings] == ["unknown_format"]
     assert "notes" in result.findings[0].where
     assert read_bytes(tmp_path, gzip.compress(WHOLE["bai2"].encode())).statements[0].balanced
+
+
+@pytest.mark.parametrize("kind", WHOLE)
+def test_text_that_is_only_stored_in_a_container_is_unpacked_too(tmp_path: Path, kind: str) -> None:
+    """Its bytes stand in the container as they are, and look like the format."""
+    whole = WHOLE[kind].encode()
+    result = read_bytes(tmp_path, zipped(zipfile.ZIP_STORED, **{"a.txt": whole}))
+    assert result.amounts == read_bytes(tmp_path, whole, "a.txt").amounts != []
+    assert len(result.statements) == 1
 
 
 def test_a_member_named_like_a_path_stays_inside(tmp_path: Path) -> None:
