@@ -54,6 +54,7 @@ def _world() -> str:
 
 SHORT = {
     "coding": Short("--vendors 40"),
+    "calibration": Short("--count 24"),
     "einvoices": Short("{xml} --rounds 3"),
     "engine": Short("--documents 60"),
     "fuzz": Short("15 {out} {xml} {pdf}"),
@@ -61,7 +62,8 @@ SHORT = {
     "kill": Short("random --kills 3"),
     "mailbox": Short("{pdf}", _dovecot),
     "purchases": Short("--invoices 4000 --steps 2"),
-    "reading": Short("--count 12 --rounds 1"),
+    "reading": Short("--count 24"),
+    "reading_speed": Short("{pdf} --rounds 2"),
     "reconcile": Short("", _world),
     "statements": Short("--megabytes 1 --rounds 2"),
     "trial": Short("", _exports),
