@@ -15,7 +15,7 @@ import pdfplumber
 
 from extractors.pages.lexicon import lookalike
 from extractors.words import Box, PageWords, Word
-from records.documents import Field, Place, Reading
+from records.documents import Field, Reading
 from records.findings import finding
 from records.vocabulary import FIELDS
 
@@ -42,21 +42,41 @@ def _core(reading: Reading) -> list[Field]:
     return [f for f in found if not f.proved and len(_plain(f.text)) >= _SHORTEST]
 
 
-def with_closer_look(reading: Reading, look: Callable[[Place], Sequence[str]]) -> Reading:
+def with_closer_look(reading: Reading, look: Callable[[Field], Sequence[str]]) -> Reading:
     """Return a scan's reading, held where an enlarged core value that nothing proves reads anew.
 
-    `look` reads a place again; a clear picture reads the same at every size,
+    `look` reads a field's place again; a clear picture reads the same at every size,
     however sure the engine was.
     """
     for field in _core(reading):
         if field.by != "ocr" or field.place is None:
             continue
         wanted = _plain(field.text)
-        lines = [line for text in look(field.place) if wanted not in (line := _plain(text))]
+        lines = [line for text in look(field) if wanted not in (line := _plain(text))]
         read = next((part for line in lines for part in _misreadings(wanted, line)), None)
         if read is not None:
             reading = _disagreed(reading, field, read)
     return reading
+
+
+def own_box(field: Field, page: PageWords) -> Box | None:
+    """Return the box around a value's own words; its place may be the row it stands in."""
+    outer = field.place.box if field.place else None
+    wanted = _plain(field.text)
+    words = [
+        w.box
+        for w in page.words
+        if outer is not None and _inside(w.box, outer) and (p := _plain(w.text))
+        if p in wanted or wanted in p
+    ]
+    if not words:
+        return outer
+    return (
+        min(b[0] for b in words),
+        min(b[1] for b in words),
+        max(b[2] for b in words),
+        max(b[3] for b in words),
+    )
 
 
 def with_scan_opinion(reading: Reading, ask: Callable[[int], PageWords | None]) -> Reading:
@@ -109,6 +129,11 @@ def _letters_of(text: str) -> list[str]:
 def _is_in(words: Sequence[str], text: str) -> bool:
     """Say whether all words stand in a text; its order is each reader's own."""
     return all(word in text for word in words)
+
+
+def _inside(inner: Box, outer: Box) -> bool:
+    x, y = (inner[0] + inner[2]) / 2, (inner[1] + inner[3]) / 2
+    return outer[0] - 1 <= x <= outer[2] + 1 and outer[1] - 1 <= y <= outer[3] + 1
 
 
 def _beside(words: Sequence[Word], box: Box) -> Iterator[str]:

@@ -39,7 +39,7 @@ from extractors.images import (
     pdf_page,
 )
 from extractors.ocr import Engine, EngineMissing, engine
-from extractors.opinions import with_closer_look, with_scan_opinion, with_text_opinion
+from extractors.opinions import own_box, with_closer_look, with_scan_opinion, with_text_opinion
 from extractors.pages import read_pages
 from extractors.pages.memory import Layout
 from extractors.pdf_text import read_text
@@ -338,13 +338,15 @@ def _installed(name: str) -> Engine:
             raise missing from None
 
 
-def _closer(seen: _Seen, options: ReadOptions, place: Place) -> Sequence[str]:
-    """Read a place again with the engine that read its page."""
+def _closer(seen: _Seen, options: ReadOptions, item: Field) -> Sequence[str]:
+    """Read the words of a value again with the engine that read their page."""
+    place = item.place or Place()
     page = next((p for p in seen.pages if p.number == place.page and p.by == "ocr"), None)
     picture = seen.pictures.get(place.page or 0)
-    if page is None or picture is None or place.box is None:
+    box = own_box(item, page) if page is not None else None
+    if page is None or picture is None or box is None:
         return ()
-    return _installed(options.ocr).look_closer(picture, page, place.box)
+    return _installed(options.ocr).look_closer(picture, page, box)
 
 
 def _asked(seen: _Seen, options: ReadOptions, number: int) -> PageWords | None:

@@ -198,12 +198,17 @@ def _vat_owners(
         owner = _vat_owner(found, headings, sheet, seller, buyer)
         {"seller": sellers, "yours": buyers, "buyer": beside, "": unclear}[owner].append(found)
     # The seller must print an id: a single one without `your` before it is the seller's.
-    if not sellers and not unclear and len({v.value for v in beside}) == 1 and not buyers:
+    # On a scan the seller's may not have been read.
+    certain = sheet.by != "ocr"
+    single = len({v.value for v in beside}) == 1
+    if certain and not sellers and not unclear and single and not buyers:
         sellers, beside = beside, []
     buyers += beside
     known = {b.value for b in buyers}
     unclear = [u for u in unclear if u.value not in known]
     if not sellers and unclear:
+        if not certain and countries:
+            unclear = [u for u in unclear if u.value[:2] in countries]
         labelled = [u for u in unclear if u.labelled] or unclear
         low = [u for u in labelled if u.row.top > 0.85 * sheet.height]
         # The account is the seller's: so is the id of the account's country.
