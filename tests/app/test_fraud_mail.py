@@ -283,8 +283,8 @@ def posted_rows(office: Office) -> Counter[tuple[str, str]]:
 def test_an_attempt_by_mail_is_held_for_the_right_reason(nights: Nights, k: int) -> None:
     row, case = nights.attempts[k], CASES[k]
     if "filed_for" in case:
-        told = [f.code for f in row.findings]
-        assert (row.state, told) == ("filed", [case["filed_for"], "filed_with"])
+        assert row.state == "filed"
+        assert {case["filed_for"], "filed_with"} <= {f.code for f in row.findings}
         return
     reasons = {f.code for f in row.findings if f.blocks}
     assert (row.state, case["held_for"] in reasons) == ("held", True), row
