@@ -127,11 +127,14 @@ def party_headings(sheet: Sheet, taken: frozenset[int]) -> Iterator[PartyHeading
 def _second_language(row: Row, match: Match, roles: Sequence[str]) -> int:
     """Return the end of a heading, with its translation: `Kunde / Bill to`."""
     end = match.last
-    if end < len(row.tokens) and row.joined[end] and row.tokens[end].text in {"/", "|", "-", "–"}:
+    # A sign without letters may count as part of the label before it.
+    if row.tokens[end - 1].key and end < len(row.tokens) and row.joined[end]:
+        end += not row.tokens[end].key
+    if not row.tokens[end - 1].key:
         for other in row.labels:
-            if other.first == end + 1 and roles[0] in {s.concept for s in other.senses}:
+            if other.first == end and roles[0] in {s.concept for s in other.senses}:
                 return other.last
-    return end
+    return match.last
 
 
 def heading_over(
