@@ -1,13 +1,8 @@
 """Isolated: work on untrusted bytes in processes that may hang, crash or swell.
 
 A PDF can loop for ever, kill its parser or ask for all memory. Whatever it
-does happens in a child process with limits, and comes back as one of three
-failures that the caller turns into a Finding:
-
-IsolationFailure
-├── TookTooLong   the wall clock or the processor limit
-├── OutOfMemory   the memory limit, or the kernel's own memory killer
-└── Crashed       a signal, an early exit, or an unexpected exception
+does happens in a child process with limits (`app.confinement`), and comes back as
+an IsolationFailure that the caller turns into a Finding.
 
 This holds faults, not attackers: a child is the same user on the same disk.
 Where the kernel allows it, it has no network.
@@ -23,13 +18,9 @@ arguments travel by pickle and must be importable.
 
 from __future__ import annotations
 
-import ctypes
-import faulthandler
 import fcntl
 import multiprocessing
 import os
-import resource
-import select
 import signal
 import socket
 import struct
@@ -37,18 +28,26 @@ import sys
 import tempfile
 import threading
 import time
-import traceback
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.reduction import DupFd
-from pathlib import Path
 from typing import IO, Any, Protocol, TypeVar
 
+from app.confinement import (
+    IDLE_SECONDS,
+    Answer,
+    Crashed,
+    IsolationFailure,
+    Limits,
+    OutOfMemory,
+    TookTooLong,
+    serve,
+    wanted_memory,
+)
 from records.failures import KnownFailure
 
 Item = TypeVar("Item")
@@ -56,51 +55,10 @@ Result = TypeVar("Result")
 _Item = TypeVar("_Item", contravariant=True)
 _Result = TypeVar("_Result", covariant=True)
 
-GIB = 1 << 30
-#: An idle child leaves after this time, and is not asked any more a little earlier.
-_IDLE_SECONDS = 60.0
-_STALE_SECONDS = 40.0
-#: A child that holds this share of what it may is not asked again.
-_GROWN = 0.25
+__all__ = ["Crashed", "Isolated", "IsolationFailure", "Limits", "OutOfMemory", "TookTooLong"]
 
-
-class IsolationFailure(Exception):
-    """The isolated work gave no result; `detail` is evidence for whoever looks into it."""
-
-    def __init__(self, message: str, detail: str = "") -> None:
-        """Say what happened in one line, and what the process left behind."""
-        super().__init__(message)
-        self.detail = detail
-
-
-class TookTooLong(IsolationFailure):
-    """The limit of seconds, by the wall clock or on the processor, was reached."""
-
-
-class OutOfMemory(IsolationFailure):
-    """The limit of memory was reached."""
-
-
-class Crashed(IsolationFailure):
-    """The process died, or the function raised something unexpected."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """What one piece of work may use.
-
-    `timeout_seconds` is wall-clock time, `cpu_seconds` processor time over all
-    threads. `memory_bytes` is private, writable memory beyond what the process
-    has when it starts (RLIMIT_DATA): engines that reserve far more address
-    space than they touch need no more than that. `file_bytes` is the largest
-    file that may be written.
-    """
-
-    timeout_seconds: float = 120.0
-    cpu_seconds: int = 120
-    memory_bytes: int = 3 * GIB
-    file_bytes: int = GIB
-    open_files: int = 256
+#: An idle worker is not asked any more a little before it leaves.
+_STALE_SECONDS = IDLE_SECONDS * 2 / 3
 
 
 class _Function(Protocol[_Item, _Result]):
@@ -121,7 +79,7 @@ class Isolated:
         self._count = slots
         self._serves = serves
         self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload([*_entry_modules(), *preload])
+        self._context.set_forkserver_preload([*_entry_modules(), "app.confinement", *preload])
         self._idle: deque[_Worker] = deque()
         weakref.finalize(self, _end_all, self._idle)
 
@@ -155,7 +113,7 @@ class Isolated:
         """
         limits = limits or Limits()
         crew = _Crew()
-        ahead: deque[tuple[Item, Future[_Answer]]] = deque()
+        ahead: deque[tuple[Item, Future[Answer]]] = deque()
         threads = ThreadPoolExecutor(self._count)
         try:
             for item in items:
@@ -169,7 +127,7 @@ class Isolated:
             crew.dismiss()
             threads.shutdown(cancel_futures=True)
 
-    def _answer(self, work: _Work, limits: Limits, crew: _Crew) -> _Answer:
+    def _answer(self, work: _Work, limits: Limits, crew: _Crew) -> Answer:
         with self._slots:
             worker = self._taken(limits)
             was_used = worker.served > 0
@@ -179,10 +137,10 @@ class Isolated:
                 answer = self._done(_Worker(self._context, limits), work, crew)
             return answer
 
-    def _done(self, worker: _Worker, work: _Work, crew: _Crew) -> _Answer:
+    def _done(self, worker: _Worker, work: _Work, crew: _Crew) -> Answer:
         if crew.is_dismissed:
             worker.end()
-            return _Answer(failure=Crashed("nobody waits for the result"), is_last=True)
+            return Answer(failure=Crashed("nobody waits for the result"), is_last=True)
         crew.workers.add(worker)
         try:
             answer = worker.do(work)
@@ -217,16 +175,7 @@ class Isolated:
 _Work = tuple[Callable[..., Any], tuple[Any, ...]]
 
 
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    """What comes back from a child: a result, or why there is none."""
-
-    value: Any = None
-    failure: IsolationFailure | KnownFailure | None = None
-    is_last: bool = False  # the process that gave it must not be used again
-
-
-def _outcome(item: Item, future: Future[_Answer]) -> tuple[Item, Any]:
+def _outcome(item: Item, future: Future[Answer]) -> tuple[Item, Any]:
     answer = future.result()
     return item, answer.value if answer.failure is None else answer.failure
 
@@ -272,7 +221,7 @@ class _Worker:
         self._pipe, theirs = context.Pipe()
         _never_block(self._pipe, limits.timeout_seconds)
         self._process = context.Process(
-            target=_child,
+            target=serve,
             args=(theirs, _Inherited(self._complaints.fileno()), os.getpid(), limits),
             daemon=True,
         )
@@ -286,7 +235,7 @@ class _Worker:
         fresh = time.monotonic() - self._idle_since < _STALE_SECONDS
         return fresh and self._process.is_alive()
 
-    def do(self, work: _Work) -> _Answer:
+    def do(self, work: _Work) -> Answer:
         """Have one piece of work done, within its time."""
         self.served += 1
         self._complaints.truncate(0)
@@ -294,7 +243,7 @@ class _Worker:
             self._pipe.send(work)
             wait((self._pipe, self._process.sentinel), self.limits.timeout_seconds)
             if self._pipe.poll():
-                answer: _Answer = self._pipe.recv()
+                answer: Answer = self._pipe.recv()
                 self._idle_since = time.monotonic()
                 return answer
             failure = self._too_long() if self._process.is_alive() else self._death()
@@ -304,7 +253,7 @@ class _Worker:
             failure = self._death()
         except Exception as error:  # an answer that cannot be unpickled
             failure = Crashed(f"gave an unreadable answer: {error!r}")
-        return _Answer(failure=failure, is_last=True)
+        return Answer(failure=failure, is_last=True)
 
     def _too_long(self) -> IsolationFailure:
         return TookTooLong(f"no result after {self.limits.timeout_seconds:g} s")
@@ -318,7 +267,7 @@ class _Worker:
             return TookTooLong(f"more than {self.limits.cpu_seconds} s of processor time", detail)
         if code == -signal.SIGKILL:
             return OutOfMemory("ended by the system, which was short of memory", detail)
-        if _wanted_memory(detail):
+        if wanted_memory(detail):
             return OutOfMemory(f"needed more than {self.limits.memory_bytes >> 20} MiB", detail)
         if code is not None and code < 0:
             return Crashed(f"ended by {signal.Signals(-code).name}", detail)
@@ -352,11 +301,6 @@ def _never_block(pipe: Connection, seconds: float) -> None:
             same.setsockopt(socket.SOL_SOCKET, option, limit)
 
 
-def _wanted_memory(text: str) -> bool:
-    """Say whether a message is about memory that could not be had, in any library's words."""
-    return any(words in text for words in ("bad_alloc", "bad allocation", "MemoryError"))
-
-
 def _entry_modules() -> list[str]:
     """Return what the entry script imports from: every child runs that script's imports again."""
     entry = vars(sys.modules["__main__"])
@@ -388,101 +332,3 @@ def _kill_group(leader: int) -> None:
             os.kill(leader, signal.SIGKILL)
         except ProcessLookupError:
             return
-
-
-# -- the child's side
-
-_PR_SET_PDEATHSIG = 1
-_CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
-_M_ARENA_MAX = -8
-
-
-def _child(pipe: Connection, complaints: int, parent: int, limits: Limits) -> None:
-    """Do one piece of work after the other until the pipe closes, or nothing comes any more."""
-    _settle_in(complaints, parent, limits)
-    while True:
-        try:
-            if not pipe.poll(_IDLE_SECONDS):
-                os._exit(0)
-            # Idle, it may be told to stop; at work it is deaf (see _start_server).
-            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-            function, args = pipe.recv()
-        except (EOFError, ConnectionResetError):
-            os._exit(0)
-        used = resource.getrusage(resource.RUSAGE_SELF)
-        seconds = int(used.ru_utime + used.ru_stime) + limits.cpu_seconds
-        _limit(resource.RLIMIT_CPU, seconds, soft_only=True)
-        answer = _attempt(function, args, limits)
-        try:
-            pipe.send(answer)
-        except (BrokenPipeError, ConnectionResetError):
-            os._exit(0)
-        except Exception as error:  # a result that cannot be pickled, or is too big for the limit
-            answer = _Answer(failure=Crashed(f"result cannot be returned: {error!r}"), is_last=True)
-            pipe.send(answer)
-        if answer.is_last:
-            os._exit(0)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
-
-
-def _attempt(function: Callable[..., Any], args: tuple[Any, ...], limits: Limits) -> _Answer:
-    try:
-        return _Answer(function(*args), is_last=_has_grown(limits))
-    except KnownFailure as failure:
-        return _Answer(failure=failure)
-    except MemoryError:
-        text = f"needed more than {limits.memory_bytes >> 20} MiB"
-        return _Answer(failure=OutOfMemory(text), is_last=True)
-    except Exception as error:
-        # Some libraries report a failed allocation as an error of their own.
-        kind = OutOfMemory if _wanted_memory(str(error)) else Crashed
-        summary = traceback.format_exception_only(error)[-1].strip()
-        return _Answer(failure=kind(summary, traceback.format_exc()), is_last=kind is OutOfMemory)
-    except BaseException as error:  # SystemExit and its like: the process wants to end
-        return _Answer(failure=Crashed(repr(error), traceback.format_exc()), is_last=True)
-
-
-def _has_grown(limits: Limits) -> bool:
-    _, resident, shared, *_ = map(int, Path("/proc/self/statm").read_text().split())
-    return (resident - shared) * resource.getpagesize() > limits.memory_bytes * _GROWN
-
-
-def _settle_in(complaints: int, parent: int, limits: Limits) -> None:
-    """Cut the child off from terminal and network, tie it to its parent, set its limits."""
-    os.setpgrp()  # a group to end as a whole, and out of reach of the terminal's Ctrl-C
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for descriptor in (1, 2):
-        os.dup2(complaints, descriptor)
-    faulthandler.enable(file=complaints)
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.unshare(_CLONE_NEWNET) != 0:  # needs a capability; else by way of a user namespace
-        libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET)
-    # The watching thread takes what the child started with it, but needs the
-    # interpreter, which a stuck C library may hold; the kernel's signal does not.
-    libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    threading.Thread(target=_die_with, args=(parent,), daemon=True).start()
-    # Arenas keep what threads give back: two are enough.
-    libc.mallopt(_M_ARENA_MAX, 2)
-    pages = int(Path("/proc/self/statm").read_text().split()[5])
-    _limit(resource.RLIMIT_DATA, pages * resource.getpagesize() + limits.memory_bytes)
-    _limit(resource.RLIMIT_FSIZE, limits.file_bytes)
-    _limit(resource.RLIMIT_NOFILE, limits.open_files)
-    _limit(resource.RLIMIT_CORE, 0)
-
-
-def _limit(what: int, value: int, *, soft_only: bool = False) -> None:
-    """Lower a limit; one that is lower already stays."""
-    _, hard = resource.getrlimit(what)
-    if hard != resource.RLIM_INFINITY:
-        value = min(value, hard)
-    resource.setrlimit(what, (value, hard if soft_only else value))
-
-
-def _die_with(parent: int) -> None:
-    try:
-        descriptor = os.pidfd_open(parent)
-    except ProcessLookupError:
-        descriptor = -1
-    if descriptor >= 0:
-        select.select([descriptor], [], [])
-    os.killpg(0, signal.SIGKILL)

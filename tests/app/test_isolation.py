@@ -181,8 +181,8 @@ def test_no_document_pays_for_another(tmp_path: Path) -> None:
 def test_a_swollen_worker_is_replaced() -> None:
     isolated = Isolated(1)
     limits = Limits(memory_bytes=400 << 20)
-    first = isolated.run(work.keep_megabytes, 50, limits=limits)
-    assert isolated.run(work.keep_megabytes, 100, limits=limits) == first
+    first = isolated.run(work.keep_megabytes, 100, limits=limits)
+    assert isolated.run(work.keep_megabytes, 150, limits=limits) == first
     assert isolated.run(work.process_id, limits=limits) != first
 
 
