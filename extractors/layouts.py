@@ -63,6 +63,10 @@ _MARKS = ("seller_vat_id", "seller_tax_id", "iban", "seller_name")
 _MARK_LENGTH = 6
 _MOST_WORDS = 80
 _MOST_PLACES = 4
+#: So many lines show where the columns are.
+_MOST_LINES = 30
+#: A row with the cells of one line in it.
+_Line = tuple[Row, list[tuple[str, Unit]]]
 #: How far above the first line its heading may stand, in heights of a row.
 _HEAD_REACH = 8
 
@@ -88,13 +92,14 @@ def learn(
     if not taught:
         return None
     read = chosen(f for f in fields if not f.by.startswith("person"))
+    rows = _line_rows(sheet, list(final.values()))
     person = next(iter(taught.values())).by.partition(":")[2]
     lessons = []
     for (name, line), field in final.items():
         corrected = (name, line) in taught
         if line is not None or not field.value or name in NEVER:
             continue
-        rules = tuple(_rules(sheet, field, corrected, list(final.values())))
+        rules = tuple(_rules(sheet, field, corrected, list(final.values()), rows))
         if rules:
             before = read.get((name, None))
             lessons.append(
@@ -111,23 +116,27 @@ def learn(
     lessons = _sided(lessons)
     lines = [f for (name, line), f in taught.items() if line and FIELDS[name].scope == "line"]
     if lines:
-        heads = tuple(_heads(sheet, [f for f in final.values() if f.line is not None]))
+        heads = tuple(_heads(sheet, rows))
         if len(heads) >= 2:
             lessons.append(
                 Lesson(name="lines", rules=(), document=document, person=person, heads=heads)
             )
     if not lessons:
         return None
-    return _merged(sheet, list(final.values()), lessons, known)
+    return _merged(sheet, list(final.values()), lessons, known, rows)
 
 
 def _merged(
-    sheet: Sheet, final: Sequence[Field], lessons: Sequence[Lesson], known: Sequence[Layout]
+    sheet: Sheet,
+    final: Sequence[Field],
+    lessons: Sequence[Lesson],
+    known: Sequence[Layout],
+    rows: Sequence[_Line],
 ) -> Layout:
     """Put new lessons into the layout the document has, or into a new one."""
     held = best_layout(sheet, known)
     marks = tuple(_marks(sheet, final))
-    words = _words(sheet, final)
+    words = _words(sheet, final, rows)
     order = _order(sheet, final)
     if held is None:
         name = "\n".join([*marks, *(w for w, _ in words)])
@@ -183,7 +192,13 @@ def _gist(rule: Rule) -> tuple[str, tuple[str, ...], int, str]:
 # -- rules
 
 
-def _rules(sheet: Sheet, field: Field, corrected: bool, final: Sequence[Field]) -> Iterator[Rule]:
+def _rules(
+    sheet: Sheet,
+    field: Field,
+    corrected: bool,
+    final: Sequence[Field],
+    rows: Sequence[_Line],
+) -> Iterator[Rule]:
     """Yield the rules for one field; what was left as it was read stands where it was read."""
     name, value = field.name, field.value
     places = list(_places(sheet, name, value))
@@ -196,7 +211,7 @@ def _rules(sheet: Sheet, field: Field, corrected: bool, final: Sequence[Field]) 
         yield Rule(relation="printed", value=value)
     elif name in _CONSTANT and not places:
         yield Rule(relation="constant", value=value)
-    free = _free(sheet, name, places, final) if corrected else places
+    free = _free(name, places, final, rows) if corrected else places
     if name == "tax_total":
         # A row with a rate is one of the breakdown: the next document may have several.
         free = [u for u in free if not any(f.percent for f in u.row.figures)]
@@ -232,9 +247,11 @@ def _sided(lessons: Sequence[Lesson]) -> list[Lesson]:
     ]
 
 
-def _free(sheet: Sheet, name: str, places: Sequence[Unit], final: Sequence[Field]) -> list[Unit]:
+def _free(
+    name: str, places: Sequence[Unit], final: Sequence[Field], rows: Sequence[_Line]
+) -> list[Unit]:
     """Leave out where invoice lines stand, and what other fields were read from, if any is left."""
-    lines = {row.index for row, _ in _line_rows(sheet, final)}
+    lines = {row.index for row, _ in rows}
     others = {
         (f.place.page, f.place.box)
         for f in final
@@ -357,9 +374,11 @@ def _marks(sheet: Sheet, final: Sequence[Field]) -> Iterator[str]:
                 yield mark
 
 
-def _words(sheet: Sheet, final: Sequence[Field]) -> tuple[tuple[str, float], ...]:
+def _words(
+    sheet: Sheet, final: Sequence[Field], rows: Sequence[_Line]
+) -> tuple[tuple[str, float], ...]:
     """Return the words that will stand on the next document too: none of values or lines."""
-    lines = [row.index for row, _ in _line_rows(sheet, final)]
+    lines = [row.index for row, _ in rows]
     table = set(range(min(lines), max(lines) + 1)) if lines else set()
     table |= {row.index for h in headings(sheet) for row in sheet.rows[h.last + 1 : h.last + 3]}
     values = {
@@ -383,9 +402,8 @@ def _words(sheet: Sheet, final: Sequence[Field]) -> tuple[tuple[str, float], ...
 # -- the line table
 
 
-def _heads(sheet: Sheet, lines: Sequence[Field]) -> Iterator[HeadWord]:
+def _heads(sheet: Sheet, rows: Sequence[_Line]) -> Iterator[HeadWord]:
     """Yield the words over the columns in which the right lines stand."""
-    rows = _line_rows(sheet, lines)
     if not rows:
         return
     columns: dict[str, list[Unit]] = {}
@@ -427,18 +445,24 @@ def _over(row: Row, columns: Mapping[str, Sequence[Unit]]) -> Iterator[tuple[str
                 break
 
 
-def _line_rows(sheet: Sheet, lines: Sequence[Field]) -> list[tuple[Row, list[tuple[str, Unit]]]]:
-    """Return the rows in which lines stand, with the cells recognised there."""
-    found: list[tuple[Row, list[tuple[str, Unit]]]] = []
-    for number in sorted({f.line for f in lines if f.line is not None}):
-        values = {f.name: f.value for f in lines if f.line == number}
-        taken = {row.index for row, _ in found}
-        best = max(
-            ((row, list(_cells(row, values))) for row in sheet.rows if row.index not in taken),
-            key=lambda pair: len(pair[1]),
-            default=None,
-        )
-        if best is not None and len(best[1]) >= 2:
+def _line_rows(sheet: Sheet, final: Sequence[Field]) -> list[_Line]:
+    """Return the rows in which the first lines stand, with the cells recognised there."""
+    lines: dict[int, dict[str, str]] = {}
+    for field in final:
+        if field.line is not None and FIELDS[field.name].scope == "line":
+            lines.setdefault(field.line, {})[field.name] = field.value
+    rows = [row for row in sheet.rows if len(row.figures) >= 2]
+    found: list[_Line] = []
+    taken: set[int] = set()
+    for number in sorted(lines)[:_MOST_LINES]:
+        values = lines[number]
+        best: _Line | None = None
+        for row in rows:
+            cells = list(_cells(row, values)) if row.index not in taken else []
+            if len(cells) >= 2 and (best is None or len(cells) > len(best[1])):
+                best = (row, cells)
+        if best is not None:
+            taken.add(best[0].index)
             found.append((best[0], best[1] + list(_described(best[0], values))))
     return found
 
