@@ -185,6 +185,10 @@ BROKEN = {
         "keywords: [a]\nlines:\n  start: a\n  line: b",
         "acme.yml:2: lines.end: is missing",
     ),
+    "a name over two lines": (
+        'keywords: [a]\nfields: {"a\\nb": {parser: x}}',
+        "fields.a b.parser: 'x' is none of",
+    ),
     "decimal": ("keywords: [a]\noptions: {decimal_separator: x}", "decimal_separator"),
     "python object": ("keywords: !!python/object/apply:os.system [ls]", "not valid YAML"),
 }
