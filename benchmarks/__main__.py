@@ -60,6 +60,7 @@ SHORT = {
     "fuzz": Short("15 {out} {xml} {pdf}"),
     "isolation": Short(),
     "kill": Short("random --kills 3"),
+    "learning": Short("--seeds 31 --vendors 8"),
     "mailbox": Short("{pdf}", _dovecot),
     "purchases": Short("--invoices 4000 --steps 2"),
     "reading": Short("--count 24"),
