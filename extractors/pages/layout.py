@@ -7,6 +7,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from operator import sub
 from typing import NamedTuple
 
 from extractors.pages.dates import Printed as PrintedDate
@@ -279,27 +280,26 @@ def _grouped(tokens: list[Token]) -> list[list[Token]]:
 
 
 def _row(page: PageWords, index: int, tokens: list[Token]) -> Row:
-    height = sum(t.bottom - t.top for t in tokens) / len(tokens)
+    texts, lefts, tops, rights, bottoms, _, keys = zip(*tokens, strict=True)
+    height = sum(map(sub, bottoms, tops)) / len(tokens)
     reach = max(height, 4.0)
-    joined = [False] + [b.x0 - a.x1 <= reach for a, b in pairwise(tokens)]
-    text = " ".join(t.text for t in tokens)
+    joined = [False, *(b - a <= reach for a, b in zip(rights, lefts[1:], strict=False))]
+    text = " ".join(texts)
     figures: tuple[Figure, ...] = ()
     dates: tuple[Dated, ...] = ()
     if _DIGIT.search(text):
         dates = tuple(_dated(text, tokens))
-        taken = {i for d in dates for i in range(d.first, d.last)}
-        printed = [
-            PrintedWord("" if i in taken else t.text, t.x0, t.x1) for i, t in enumerate(tokens)
-        ]
-        figures = tuple(figures_in(printed, reach))
+        free = list(texts)
+        for found in dates:
+            free[found.first : found.last] = [""] * (found.last - found.first)
+        figures = tuple(figures_in(list(map(PrintedWord, free, lefts, rights)), reach))
     ocr = page.by == "ocr"
     words, titles = lexicon("labels", ocr=ocr), lexicon("kinds", ocr=ocr)
-    keys = [t.key for t in tokens]
     return Row(
         page.number,
         index,
-        min(t.top for t in tokens),
-        max(t.bottom for t in tokens),
+        min(tops),
+        max(bottoms),
         tuple(tokens),
         tuple(joined),
         tuple(words.matches(keys, joined)),

@@ -68,6 +68,7 @@ class Lexicon:
         """Index `senses` by folded wording."""
         self._senses = senses
         self._starts = {key[:n] for key in senses for n in range(1, len(key))}
+        self._known = self._starts | senses.keys()
 
     def senses(self, key: str) -> tuple[Sense, ...]:
         """Return what exactly this folded wording means."""
@@ -82,32 +83,32 @@ class Lexicon:
         """Say whether some wording begins with this folded text and goes on."""
         return key in self._starts
 
-    def matches(self, keys: Sequence[str], joined: Sequence[bool]) -> Iterator[Match]:
-        """Yield the longest wordings from left to right, without overlap.
+    def matches(self, keys: Sequence[str], joined: Sequence[bool]) -> list[Match]:
+        """Find the longest wordings from left to right, without overlap.
 
         `joined[i]` says that word i stands close enough to word i-1 to be read
         with it.
         """
-        count, first = len(keys), 0
-        while first < count:
-            key = keys[first]
-            found = None
-            if key:
-                last = first + 1
-                while True:
-                    if key in self._senses:
-                        found = (last, key)
-                    if last >= count or last - first >= _LONGEST or not joined[last]:
-                        break
-                    if key not in self._starts:
-                        break
-                    key += keys[last]
-                    last += 1
+        senses, starts, known = self._senses, self._starts, self._known
+        matches: list[Match] = []
+        count, end = len(keys), 0
+        for first, key in enumerate(keys):
+            # Most words begin no wording at all.
+            if key not in known or first < end:
+                continue
+            last, found = first + 1, ""
+            while True:
+                if key in senses:
+                    found, end = key, last
+                if last >= count or last - first >= _LONGEST or not joined[last]:
+                    break
+                if key not in starts:
+                    break
+                key += keys[last]
+                last += 1
             if found:
-                yield Match(first, found[0], found[1], self._senses[found[1]])
-                first = found[0]
-            else:
-                first += 1
+                matches.append(Match(first, end, found, senses[found]))
+        return matches
 
 
 @cache
