@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from connectors.banks import _camt_tree as at
 from connectors.banks._draft import Draft
+from connectors.banks._records import new_detail, new_transaction
 from connectors.banks._values import NO_CURRENCY, iso_date, plain_decimal
 from records.banking import BankTransaction, TransactionDetail
 from records.findings import Severity
@@ -97,7 +98,7 @@ def entry(draft: Draft, v: Values, parts: list[Values]) -> BankTransaction:
     if instructed is not None:
         original = _original(instructed, instructed_currency, signed, currency)
     booked, valued, reversal = v[at.BOOKED], v[at.VALUED], v[at.REVERSAL]
-    made = BankTransaction(
+    made = new_transaction(
         account=draft.account,
         booking_date=None if booked is None else _date(draft, booked),
         value_date=None if valued is None else _date(draft, valued),
@@ -232,7 +233,7 @@ def _details(
         if domain is not None:
             code = "-".join([c for c in (domain, family, subfamily) if c])
         details.append(
-            TransactionDetail(
+            new_detail(
                 amount=Money(amount, of or currency),
                 end_to_end_id=None if end_to_end is None else _id(end_to_end),
                 mandate_id=None if mandate is None else _id(mandate),

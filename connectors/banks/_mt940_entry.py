@@ -14,6 +14,7 @@ from functools import lru_cache
 from connectors.banks._details86 import Details, details, iso_reason
 from connectors.banks._draft import Draft
 from connectors.banks._gvc import BATCHES, RETURNS, transaction_code
+from connectors.banks._records import new_transaction
 from connectors.banks._values import NO_CURRENCY, compact_date, iban
 from records.banking import BankTransaction
 from records.money import Money
@@ -46,7 +47,7 @@ def entry(draft: Draft, value: str, info: str | None) -> BankTransaction:
     read = None if match is None else read_number(match[3])
     if match is None or read is None:
         draft.problem("entry_malformed", "An unreadable :61:", actual=value[:60])
-        return BankTransaction(
+        return new_transaction(
             account=draft.account,
             amount=Money(Decimal(0), draft.currency or NO_CURRENCY),
             status="INFO",
@@ -114,7 +115,7 @@ def entry(draft: Draft, value: str, info: str | None) -> BankTransaction:
     if returned is None and found.gvc in RETURNS:
         returned = iso_reason(remittance)
     currency = draft.currency or NO_CURRENCY
-    return BankTransaction(
+    return new_transaction(
         account=draft.account,
         booking_date=booking_date,
         value_date=value_date,

@@ -18,6 +18,7 @@ from decimal import Decimal
 from connectors.banks._cells import amount as printed_amount
 from connectors.banks._cells import decimal_sign
 from connectors.banks._draft import Draft
+from connectors.banks._records import new_transaction
 from connectors.banks._values import (
     NO_CURRENCY,
     compact_date,
@@ -237,7 +238,7 @@ def _entry(draft: Draft, text: str, *, pending: bool) -> BankTransaction | None:
     code = _CODES.get(kind, kind or None)
     if kind == "INT":
         code = "ACMT-MCOP-INTR" if number > 0 else "ACMT-MDOP-INTR"
-    return BankTransaction(
+    return new_transaction(
         account=draft.account,
         booking_date=booked,
         value_date=None if available is None else _date(available),
