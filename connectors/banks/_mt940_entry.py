@@ -34,7 +34,15 @@ _BALANCE = re.compile(r"\s*([CD])\s*([0-9]{6})([A-Z]{3})\s*([0-9.,]+)")
 _CODED_AMOUNT = re.compile(r"/(OCMT|CHGS)/([A-Z]{3})([0-9.,]+)")
 END = re.compile(r"\n-(?:[}\x03][\s\S]*|\s*\n[\s\S]*|\s*)\Z|\n\{1:[\s\S]*\Z")
 _NO_REFERENCE = frozenset({"NONREF", "EREF", "PREF", "MARF", "KREF", "NOTPROVIDED", "NONREF.", ""})
-_SIGNS = {"C": 1, "EC": 1, "D": -1, "ED": -1, "RC": -1, "RD": 1}
+#: Mark -> whether money comes in, status, reversal.
+_MARKS = {
+    "C": (True, "BOOK", False),
+    "D": (False, "BOOK", False),
+    "EC": (True, "PDNG", False),
+    "ED": (False, "PDNG", False),
+    "RC": (False, "BOOK", True),
+    "RD": (True, "BOOK", True),
+}
 
 
 def entry(draft: Draft, value: str, info: str | None) -> BankTransaction:
@@ -57,15 +65,15 @@ def entry(draft: Draft, value: str, info: str | None) -> BankTransaction:
     unsigned, usual = read
     if not usual:
         draft.problem("unusual_notation", "An amount without its decimal comma", actual=digits)
-    signed = unsigned if _SIGNS[mark] > 0 else -unsigned
-    incoming = signed > 0
+    incoming, status, reversal = _MARKS[mark]
+    signed = unsigned if incoming else -unsigned
     value_date, booking_date, possible = _dates(dates)
     if not possible:
         draft.problem("impossible_date", actual=dates)
     reference, double, bank_reference = rest.partition("//")
     found = _NO_DETAILS
     if info is not None:
-        if "\n-" in info or "\n{" in info:
+        if "\n-" in info or ("{" in info and "\n{" in info):
             info = END.sub("", info)
         if len(info) > MAX_TEXT:
             draft.problem("unusual_notation", f"Text cut after {MAX_TEXT} characters")
@@ -94,7 +102,7 @@ def entry(draft: Draft, value: str, info: str | None) -> BankTransaction:
             reference = ""
         elif not remittance and more[0] != "/":
             remittance = more
-    if info is not None and ("/OCMT/" in info or "/CHGS/" in info):
+    if info is not None and "/" in info and ("/OCMT/" in info or "/CHGS/" in info):
         coded = _coded_amounts(info, signed)
         original, charges = original or coded[0], charges or coded[1]
     end_to_end = found.end_to_end
@@ -120,8 +128,8 @@ def entry(draft: Draft, value: str, info: str | None) -> BankTransaction:
         booking_date=booking_date,
         value_date=value_date,
         amount=Money(signed, currency),
-        status="PDNG" if mark[0] == "E" else "BOOK",
-        reversal=mark[0] == "R",
+        status=status,
+        reversal=reversal,
         counterparty_name=name,
         counterparty_account=account,
         remittance=remittance,
@@ -129,7 +137,9 @@ def entry(draft: Draft, value: str, info: str | None) -> BankTransaction:
         mandate_id=found.mandate or None,
         batch_id=batch,
         bank_reference=bank_reference.strip() or None,
-        transaction_code=transaction_code(found.gvc, swift or "", incoming != (mark[0] == "R")),
+        transaction_code=transaction_code(
+            found.gvc, swift or "", (incoming and bool(unsigned)) != reversal
+        ),
         return_reason=returned,
         original_amount=original,
         charges=charges,

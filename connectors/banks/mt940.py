@@ -128,28 +128,25 @@ class _Parse:
         if first.strip():
             self._continue(first)
         for piece in pieces:
-            head = piece[:3]
-            if head == "61:":
+            tag, colon, value = piece.partition(":")
+            if tag == "61" and colon:
                 if self._entry is not None:
                     yield self._finish_entry()
                 elif self._draft is None:
                     self._draft = Draft("mt940")
-                self._entry = piece[3:]
-            elif head == "86:":
+                self._entry = value
+            elif tag == "86" and colon:
                 if self._entry is not None:
                     # Old dialects print one :86: per line.
-                    value = piece[3:]
                     self._info = value if self._info is None else f"{self._info}\n{value}"
                 elif self._draft is None:
                     self._draft = Draft("mt940")
+            elif tag in _KNOWN and colon and not self._is_clock_time(tag, value):
+                if self._entry is not None:
+                    yield self._finish_entry()
+                yield from self._other(tag, value)
             else:
-                tag, colon, value = piece.partition(":")
-                if tag in _KNOWN and colon and not self._is_clock_time(tag, value):
-                    if self._entry is not None:
-                        yield self._finish_entry()
-                    yield from self._other(tag, value)
-                else:
-                    self._continue(f"\n:{piece}")
+                self._continue(f"\n:{piece}")
 
     def end(self) -> Iterator[BankTransaction | Statement | Finding]:
         """Take the end of the file."""
@@ -285,7 +282,8 @@ class _Parse:
         draft, value, info = self._draft, self._entry or "", self._info
         assert draft is not None  # an entry opens a draft
         self._entry = self._info = None
-        if "\n-" in value or "\n{" in value:
+        # Most are one line, and a search for one sign is the quickest there is.
+        if "\n" in value and ("\n-" in value or "\n{" in value):
             value = END.sub("", value)
         transaction = entry(draft, value, info)
         draft.add(transaction)
