@@ -164,9 +164,17 @@ def pdf_page(page: Any, number: int) -> Picture:
     width, height = page.get_size()
     scale = LONGER_SIDE_PIXELS / max(width, height, 1)
     bitmap = page.render(scale=scale, rev_byteorder=False)
-    image = bitmap.to_pil()
+    pixels = _rendered(bitmap)
+    return Picture(number, pixels, float(width), float(height))
+
+
+def _rendered(bitmap: Any) -> Pixels:
+    """Return the pixels of a bitmap of PDFium, which is closed: on paper, nothing is transparent."""
+    import numpy as np
+
+    pixels: Pixels = np.array(bitmap.to_numpy()[:, :, :3])
     bitmap.close()
-    return Picture(number, bgr(image), float(width), float(height))
+    return pixels
 
 
 _PATH, _IMAGE, _FORM = raw.FPDF_PAGEOBJ_PATH, raw.FPDF_PAGEOBJ_IMAGE, raw.FPDF_PAGEOBJ_FORM
@@ -219,9 +227,11 @@ def code_pictures(page: Any, number: int) -> Iterator[tuple[Picture, float, floa
         bitmap = page.render(
             scale=_CODE_DPI / 72, crop=(x0 - left, y0 - bottom, right - x1, top - y1)
         )
-        image = bitmap.to_pil()
-        bitmap.close()
-        yield Picture(number, bgr(image), x1 - x0, y1 - y0), x0 - left, height - (y1 - bottom)
+        yield (
+            Picture(number, _rendered(bitmap), x1 - x0, y1 - y0),
+            x0 - left,
+            height - (y1 - bottom),
+        )
 
 
 def _is_artwork(item: Any, across: float) -> bool:
@@ -275,10 +285,7 @@ def _drawn(page: Any) -> Iterator[tuple[int, _Bounds, Any]]:
     """
     left, bottom, right, top = (ctypes.c_float() for _ in range(4))
     pointers = [ctypes.byref(v) for v in (left, bottom, right, top)]
-    for item in islice(
-        _objects(page, raw.FPDFPage_CountObjects, raw.FPDFPage_GetObject, 0), _MAX_OBJECTS
-    ):
-        kind = raw.FPDFPageObj_GetType(item)
+    for kind, item in islice(objects_on(page, _MAX_FORMS), _MAX_OBJECTS):
         if kind in {_PATH, _IMAGE} and raw.FPDFPageObj_GetBounds(item, *pointers):
             bounds = (left.value, bottom.value, right.value, top.value)
             large = bounds[2] - bounds[0] > _SQUARE_POINTS[0]
@@ -287,11 +294,17 @@ def _drawn(page: Any) -> Iterator[tuple[int, _Bounds, Any]]:
             yield kind, bounds, item
 
 
-def _objects(holder: Any, count: Any, get: Any, depth: int) -> Iterator[Any]:
+def objects_on(page: Any, forms: int) -> Iterator[tuple[int, Any]]:
+    """Yield kind and object of all that a page draws, also inside so many forms within forms."""
+    return _objects(page.raw, raw.FPDFPage_CountObjects, raw.FPDFPage_GetObject, forms)
+
+
+def _objects(holder: Any, count: Any, get: Any, forms: int) -> Iterator[tuple[int, Any]]:
     for index in range(count(holder)):
         item = get(holder, index)
-        yield item
-        if depth < _MAX_FORMS and raw.FPDFPageObj_GetType(item) == _FORM:
+        kind = raw.FPDFPageObj_GetType(item)
+        yield kind, item
+        if kind == _FORM and forms:
             yield from _objects(
-                item, raw.FPDFFormObj_CountObjects, raw.FPDFFormObj_GetObject, depth + 1
+                item, raw.FPDFFormObj_CountObjects, raw.FPDFFormObj_GetObject, forms - 1
             )

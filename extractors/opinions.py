@@ -1,7 +1,7 @@
 """Second opinions: core values that nothing proves are looked for by another reader.
 
 On scans the same engine looks closer, and Tesseract is asked where a doubt holds
-the document; of text layers pdfplumber is asked. A value both see is surer, one
+the document; of text layers pdfminer is asked. A value both see is surer, one
 they see differently is held. What the other does not see at all says nothing.
 """
 
@@ -10,8 +10,14 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 
-import pdfplumber
+from pdfminer.pdfdevice import PDFTextDevice
+from pdfminer.pdfdocument import PDFDocument
+from pdfminer.pdffont import PDFFont, PDFUnicodeNotDefined
+from pdfminer.pdfinterp import PDFPageInterpreter, PDFResourceManager
+from pdfminer.pdfpage import PDFPage
+from pdfminer.pdfparser import PDFParser
 
 from extractors.pages.lexicon import lookalike
 from extractors.words import Box, PageWords, Word
@@ -97,7 +103,7 @@ def with_scan_opinion(reading: Reading, ask: Callable[[int], PageWords | None]) 
 
 
 def with_text_opinion(reading: Reading, pdf: bytes, pages: Sequence[PageWords]) -> Reading:
-    """Return a text layer's reading, held where pdfplumber does not find a core value on its page.
+    """Return a text layer's reading, held where pdfminer does not find a core value on its page.
 
     Asked only where no sum proves the gross total: fonts and hidden text that
     two readers see differently are a reason not to trust the page.
@@ -107,11 +113,7 @@ def with_text_opinion(reading: Reading, pdf: bytes, pages: Sequence[PageWords]) 
         return reading
     numbers = sorted({f.place.page for f in asked if f.place and f.place.page})
     try:
-        with pdfplumber.open(io.BytesIO(pdf), pages=numbers) as other:
-            texts = {
-                page.page_number: _plain("".join(c["text"] for c in page.chars))
-                for page in other.pages
-            }
+        texts = _other_texts(pdf, numbers)
     except Exception:
         # pdfminer raises whatever a damaged file leads it to; then it has no opinion.
         return reading
@@ -120,6 +122,48 @@ def with_text_opinion(reading: Reading, pdf: bytes, pages: Sequence[PageWords]) 
         if page in texts and not _is_in(_letters_of(field.text), texts[page]):
             reading = _disagreed(reading, field, "")
     return reading
+
+
+def _other_texts(pdf: bytes, numbers: Sequence[int]) -> dict[int, str]:
+    """Read pages, by their numbers from 1, with pdfminer: their letters and digits only.
+
+    Raises whatever a damaged file leads pdfminer to.
+    """
+    fonts = PDFResourceManager()
+    texts = {}
+    pages = PDFPage.create_pages(PDFDocument(PDFParser(io.BytesIO(pdf))))
+    for number, page in enumerate(islice(pages, max(numbers)), 1):
+        if number in numbers:
+            drawn = _Characters(fonts)
+            PDFPageInterpreter(fonts, drawn).process_page(page)
+            texts[number] = _plain("".join(drawn.characters))
+    return texts
+
+
+class _Characters(PDFTextDevice):
+    """Keeps the characters a page draws, in the order it draws them, wherever they stand."""
+
+    def __init__(self, fonts: PDFResourceManager) -> None:
+        super().__init__(fonts)
+        self.characters: list[str] = []
+
+    def render_char(
+        self,
+        matrix: object,
+        font: PDFFont,
+        fontsize: float,
+        scaling: float,
+        rise: float,
+        cid: int,
+        ncs: object,
+        graphicstate: object,
+    ) -> float:
+        """Keep one character; without a place it needs no width."""
+        try:
+            self.characters.append(font.to_unichr(cid))
+        except PDFUnicodeNotDefined:
+            self.characters.append(f"(cid:{cid})")
+        return 0.0
 
 
 def _letters_of(text: str) -> list[str]:

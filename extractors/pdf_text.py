@@ -159,23 +159,28 @@ _WORD = re.compile(rf"[^\s\x00{_ENDS}][^\s{_ENDS}]*[{_ENDS}]?")
 
 
 def _boxed(text_page: Any, text: str, page: Any, height: float) -> Iterator[Word]:
-    start, stop = raw.FS_RECTF(), raw.FS_RECTF()
-    to_start, to_stop = ctypes.byref(start), ctypes.byref(stop)
-    loose = raw.FPDFText_GetLooseCharBox
+    # Left, top, right and bottom of a word's first character, then of its last.
+    edges = (ctypes.c_float * 8)()
+    to_start = ctypes.byref(raw.FS_RECTF.from_buffer(edges))
+    to_stop = ctypes.byref(raw.FS_RECTF.from_buffer(edges, ctypes.sizeof(raw.FS_RECTF)))
+    numbers: Any = memoryview(edges).cast("B").cast("f")
+    loose, chars = raw.FPDFText_GetLooseCharBox, text_page.raw
     left, bottom = _origin(page)
     top = height + bottom
     for match in islice(_WORD.finditer(text), WORD_LIMIT):
         first, end = match.span()
-        if not loose(text_page, first, to_start) or not loose(text_page, end - 1, to_stop):
+        if not loose(chars, first, to_start) or not loose(chars, end - 1, to_stop):
             continue
-        x0, y0, x1, y1 = start.left, start.bottom, stop.right, start.top
-        low, high = stop.bottom, stop.top
-        if stop.left < x0 - 0.5 or low > y1 or y0 > high:
+        x0, y1, _, y0, last, high, x1, low = numbers
+        if last < x0 - 0.5 or low > y1 or y0 > high:
             # Turned, right-to-left or wrapped: only all characters together tell the extent.
             x0, y0, x1, y1 = _extent(text_page, first, end)
-        elif end - first > 1:
-            y0, y1 = min(y0, low), max(y1, high)
-        if not (abs(x0) < _FAR and abs(y0) < _FAR and abs(x1) < _FAR and abs(y1) < _FAR):
+        else:
+            y0 = low if low < y0 else y0
+            y1 = high if high > y1 else y1
+        if not (
+            -_FAR < x0 < _FAR and -_FAR < y0 < _FAR and -_FAR < x1 < _FAR and -_FAR < y1 < _FAR
+        ):
             continue
         word = match.group()
         if not word.isascii():

@@ -25,6 +25,7 @@ from pdfplumber.table import (
 )
 from pdfplumber.utils.text import extract_words
 
+from extractors.images import objects_on
 from extractors.words import Box, PageWords, Word
 from records.documents import Field, Place, Reading
 from records.findings import Finding
@@ -179,19 +180,23 @@ def _edges(page: Any) -> Iterator[dict[str, Any]]:
     left, _, _, top = page.get_cropbox()
     x, y = ctypes.c_float(), ctypes.c_float()
     to_x, to_y = ctypes.byref(x), ctypes.byref(y)
-    for item in islice(page.get_objects(max_depth=2), _MAX_OBJECTS):
-        if item.type != raw.FPDF_PAGEOBJ_PATH:
+    turn = raw.FS_MATRIX()
+    to_turn = ctypes.byref(turn)
+    for kind, item in islice(objects_on(page, 1), _MAX_OBJECTS):
+        if kind != raw.FPDF_PAGEOBJ_PATH:
             continue
-        count = raw.FPDFPath_CountSegments(item.raw)
+        count = raw.FPDFPath_CountSegments(item)
         if count > _MAX_SEGMENTS:
             continue  # a drawing, or a code
-        turn = item.get_matrix()
+        if not raw.FPDFPageObj_GetMatrix(item, to_turn):
+            continue
+        a, b, c, d, e, f = turn.a, turn.b, turn.c, turn.d, turn.e, turn.f
         before = start = None
         for index in range(count):
-            segment = raw.FPDFPath_GetPathSegment(item.raw, index)
+            segment = raw.FPDFPath_GetPathSegment(item, index)
             raw.FPDFPathSegment_GetPoint(segment, to_x, to_y)
-            across, up = turn.on_point(x.value, y.value)
-            point = (across - left, top - up)
+            across, up = x.value, y.value
+            point = (a * across + c * up + e - left, top - (b * across + d * up + f))
             if raw.FPDFPathSegment_GetType(segment) == raw.FPDF_SEGMENT_MOVETO:
                 start = point
             elif before is not None:
@@ -216,10 +221,11 @@ def _chars(page: Any) -> Iterator[dict[str, Any]]:
     rect = raw.FS_RECTF()
     to_rect = ctypes.byref(rect)
     text_page = page.get_textpage()
+    held = text_page.raw
     try:
-        for index in range(raw.FPDFText_CountChars(text_page)):
-            text = chr(raw.FPDFText_GetUnicode(text_page, index) or 0xFFFD)
-            if text.strip() and raw.FPDFText_GetLooseCharBox(text_page, index, to_rect):
+        for index in range(raw.FPDFText_CountChars(held)):
+            text = chr(raw.FPDFText_GetUnicode(held, index) or 0xFFFD)
+            if text.strip() and raw.FPDFText_GetLooseCharBox(held, index, to_rect):
                 yield {
                     "text": text,
                     "x0": rect.left - left,

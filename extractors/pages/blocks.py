@@ -25,6 +25,9 @@ _POSTAL = re.compile(
 )
 
 
+_NEVER = float("inf")
+
+
 class Part(NamedTuple):
     """A phrase in a block: tokens `first` to `last` of a row."""
 
@@ -92,11 +95,13 @@ def _spans(x0: float, x1: float, part: Part) -> bool:
 
 def _misfit(above: Part, part: Part) -> float:
     """Measure in points how badly a phrase stands under another; infinite when it does not."""
+    if above.row is part.row:
+        return _NEVER
     one, other = above.row.tokens[above.first], part.row.tokens[part.first]
     height, below = one.bottom - one.top, other.bottom - other.top
-    gap = other.top - one.bottom
-    if above.row is part.row or gap > 0.75 * min(height, below) or below > 1.5 * height:
-        return float("inf")
+    gap = 0.75 * (height if height < below else below)
+    if other.top - one.bottom > gap or below > 1.5 * height:
+        return _NEVER
     left, x0 = one.x0, other.x0
     right, x1 = above.row.tokens[above.last - 1].x1, part.row.tokens[part.last - 1].x1
     return min(abs(left - x0), 1 + abs(right - x1), 2 + abs((left + right) - (x0 + x1)) / 2)

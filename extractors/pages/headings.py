@@ -53,6 +53,9 @@ def headings(sheet: Sheet, told: Sequence[HeadWord] = ()) -> Iterator[Heading]:
             # One phrase heads no two columns.
             at += 1
             continue
+        if sum(map(words.knows, [t.key for t in row.tokens])) < 2:
+            at += 1
+            continue
         own = heads(at)
         known = [h for h in own if h.senses]
         if len(known) < 2 or sum(h.tokens for h in known) * 2 < len(row.tokens):

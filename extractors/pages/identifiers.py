@@ -16,6 +16,7 @@ from stdnum.no import mva
 
 from extractors.pages.layout import Row, Sheet
 
+_DIGIT = re.compile(r"\d")
 _IBAN_START = re.compile(r"[A-Z]{2}\d{2}[A-Z0-9]*")
 _IBAN_LENGTHS = {
     "AD": 24, "AE": 23, "AL": 28, "AT": 20, "BA": 20, "BE": 16, "BG": 22, "CH": 21, "CY": 28,
@@ -69,6 +70,7 @@ _VAT = re.compile(
     r"NL\d{9}B\d{2}|PL\d{10}|PT\d{9}|RO\d{2,10}|SE\d{12}|SI\d{8}|SK\d{10}|GB(?:\d{9}|\d{12})|"
     r"XI\d{9}|CHE\d{9}(?:MWST|TVA|IVA)?|NO\d{9}(?:MVA)?)"
 )
+_MARKS = re.compile(r"[\s.\-/,:;()]")
 _NATIONAL_NAMES = frozenset(["nif", "cif", "nip", "piva", "nipc", "dni", "gstin", "abn"])
 _NATIONAL = re.compile(r"[A-Z]?\d{7,11}[A-Z]?\d?")
 
@@ -87,7 +89,7 @@ class Identifier(NamedTuple):
 def ibans(sheet: Sheet) -> Iterator[Identifier]:
     """Yield IBANs, printed in one piece or in groups; `proved` by length and mod 97."""
     for row in sheet.rows:
-        at = 0
+        at = 0 if _DIGIT.search(row.text) else len(row.tokens)
         while at < len(row.tokens):
             text = row.tokens[at].text
             if text[:2].upper() not in _IBAN_LENGTHS and text[:1] not in "(|:":
@@ -167,11 +169,14 @@ def vat_ids(sheet: Sheet) -> Iterator[Identifier]:
     """Yield VAT ids: with a country prefix anywhere, national ones only beside their label."""
     for row in sheet.rows:
         seen = -1
-        for at in range(len(row.tokens)):
+        for at, token in enumerate(row.tokens if _DIGIT.search(row.text) else ()):
             if at < seen:
                 continue
-            text = row.tokens[at].text
-            if (len(text) >= 2 and text[:2].upper() in _EU) or text.startswith("CHE"):
+            text = token.text
+            # No id begins with five letters: most words that begin like one do.
+            if (text[:2].upper() in _EU or text[:3] == "CHE") and not (
+                len(text) > 4 and text[:5].isalpha()
+            ):
                 found = _vat_at(row, at)
                 if found:
                     seen = found.last
@@ -192,7 +197,7 @@ def vat_ids(sheet: Sheet) -> Iterator[Identifier]:
 def _vat_at(row: Row, at: int) -> Identifier | None:
     whole, last, best = "", at, None
     while last < len(row.tokens) and last - at < 6 and (last == at or row.joined[last]):
-        piece = re.sub(r"[\s.\-/,:;()]", "", row.tokens[last].text).upper()
+        piece = _MARKS.sub("", row.tokens[last].text).upper()
         if (
             last > at
             and not any(map(str.isdigit, piece))

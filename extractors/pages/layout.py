@@ -82,14 +82,14 @@ class Row:
         part = self.tokens[first:last]
         return (
             round(part[0].x0, 1),
-            round(min(t.top for t in part), 1),
+            round(min([t.top for t in part]), 1),
             round(part[-1].x1, 1),
-            round(max(t.bottom for t in part), 1),
+            round(max([t.bottom for t in part]), 1),
         )
 
     def words(self, first: int, last: int) -> str:
         """Return the text of tokens `first` to `last` (exclusive)."""
-        return " ".join(t.text for t in self.tokens[first:last])
+        return " ".join([t.text for t in self.tokens[first:last]])
 
     def phrase_end(self, at: int) -> int:
         """Return the end (exclusive) of the phrase that token `at` belongs to."""
@@ -170,6 +170,9 @@ def sheet_of(pages: Sequence[PageWords]) -> Sheet:
     )
 
 
+_SIGNS_OF_GLUE = re.compile("[:#°№=]")
+
+
 def _tokens(page: PageWords) -> list[Token]:
     ocr = page.by == "ocr"
     tokens = []
@@ -180,7 +183,7 @@ def _tokens(page: PageWords) -> list[Token]:
             continue
         glued = None
         parts: tuple[str, ...] = (text,)
-        if ":" in text or "#" in text or "°" in text or "№" in text or "=" in text:
+        if _SIGNS_OF_GLUE.search(text):
             glued = None if _NOT_LABEL.match(text) else _GLUED.fullmatch(text)
         elif len(text) > 12:
             glued = _ID_GLUED.fullmatch(text)
@@ -193,7 +196,7 @@ def _tokens(page: PageWords) -> list[Token]:
                 parts = (prices[1], prices[3])
         if glued:
             parts = glued.groups()
-        share = (x1 - x0) / max(len(text), 1)
+        share = (x1 - x0) / (len(text) or 1)
         for part in parts:
             width = share * len(part)
             key = fold(part)
@@ -216,7 +219,8 @@ def _columns(tokens: list[Token], page: PageWords) -> list[list[Token]]:
     covered = bytearray(width + 2)
     for token in body:
         first, last = max(0, int(token.x0)), min(width, int(token.x1) + 1)
-        covered[first:last] = b"\x01" * max(0, last - first)
+        if first < last:
+            covered[first:last] = b"\x01" * (last - first)
     for low, high in ((0.15, 0.42), (0.58, 0.85)):
         start, end = int(low * width), int(high * width)
         gaps = re.finditer(rb"\x00{10,}", bytes(covered[start:end]))

@@ -79,6 +79,10 @@ class Lexicon:
         own = {key: (Sense(concept, 1.0, ""),) for key, concept in concepts.items()}
         return Lexicon({**self._senses, **own})
 
+    def knows(self, key: str) -> bool:
+        """Say whether some wording is this folded text, or begins with it."""
+        return key in self._known
+
     def begins(self, key: str) -> bool:
         """Say whether some wording begins with this folded text and goes on."""
         return key in self._starts
