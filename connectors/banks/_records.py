@@ -1,4 +1,4 @@
-"""Building frozen records by the hundred thousand."""
+"""Building frozen records by the hundred thousand, for the formats of large files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ def _quick(record: type[_Record]) -> type[_Record]:
 
     A frozen dataclass sets every field through `object.__setattr__`: with 18
     of them that was a seventh of the time an MT940 entry takes. This one has
-    the same slots but is open while it is filled, and then is the record.
+    the same slots but is open while it is filled, and then is the record. What
+    the record did in a `__post_init__` of its own would be left out.
     """
 
     def close(opened: object) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+from dataclasses import FrozenInstanceError, replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -39,6 +41,24 @@ def test_sign_table(tmp_path: Path, mark: str, amount: str, status: str, reversa
     found = one(tmp_path, f":61:260302{mark}50,00NTRFNONREF")
     assert (found.amount.amount, found.status) == (Decimal(amount), status)
     assert found.reversal is reversal
+
+
+def test_an_entry_is_a_frozen_record_like_any_other(tmp_path: Path) -> None:
+    found = one(tmp_path, ":61:260302C50,00NTRFNONREF//B1")
+    built = BankTransaction(
+        account=IBAN,
+        booking_date=date(2026, 3, 2),
+        value_date=date(2026, 3, 2),
+        amount=Money(Decimal("50.00"), "EUR"),
+        bank_reference="B1",
+        transaction_code="NTRF",
+    )
+    assert (found, hash(found), repr(found)) == (built, hash(built), repr(built))
+    assert type(found) is BankTransaction
+    assert pickle.loads(pickle.dumps(found)) == built
+    assert replace(found, remittance="x").remittance == "x"
+    with pytest.raises(FrozenInstanceError):
+        found.remittance = "x"  # type: ignore[misc]
 
 
 @pytest.mark.parametrize(
