@@ -283,12 +283,13 @@ def _drawn(page: Any) -> Iterator[tuple[int, _Bounds, Any]]:
 
     A form's own transformation is not applied: most have none, and these are hints.
     """
-    left, bottom, right, top = (ctypes.c_float() for _ in range(4))
-    pointers = [ctypes.byref(v) for v in (left, bottom, right, top)]
+    sides = (ctypes.c_float * 4)()
+    pointers = [ctypes.byref(ctypes.c_float.from_buffer(sides, 4 * n)) for n in range(4)]
+    numbers: Any = memoryview(sides).cast("B").cast("f")
     for kind, item in islice(objects_on(page, _MAX_FORMS), _MAX_OBJECTS):
         if kind in {_PATH, _IMAGE} and raw.FPDFPageObj_GetBounds(item, *pointers):
-            bounds = (left.value, bottom.value, right.value, top.value)
-            large = bounds[2] - bounds[0] > _SQUARE_POINTS[0]
+            bounds = left, _, right, _ = tuple(numbers)
+            large = right - left > _SQUARE_POINTS[0]
             if kind == _PATH and large and raw.FPDFPath_CountSegments(item) < _CODE_SEGMENTS:
                 continue
             yield kind, bounds, item

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from extractors.pages.layout import Row, Sheet
 
+_DIGIT = re.compile(r"\d")
 _POSTAL = re.compile(
     r"(?:^|[\s,·•|\-–])(?:"
     r"(?:[A-Z]{1,3}[\s\-–])?\d{5}\s+[^\W\d]"
@@ -108,4 +109,4 @@ def _misfit(above: Part, part: Part) -> float:
 
 
 def has_postal(text: str) -> bool:
-    return _POSTAL.search(text) is not None
+    return _DIGIT.search(text) is not None and _POSTAL.search(text) is not None

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from decimal import Decimal
 from enum import Enum
+from functools import lru_cache
 from typing import NamedTuple
 
 
@@ -162,6 +163,7 @@ class Figure(NamedTuple):
 _SPACES = re.compile(r"['’´\u00a0\u202f ]")
 
 
+@lru_cache(maxsize=1024)
 def _plain(digits: str, style: Style) -> Decimal:
     digits = _SPACES.sub("", digits)
     comma, point = digits.rfind(","), digits.rfind(".")

@@ -128,8 +128,8 @@ def merged(sheets: Sequence[Sheet]) -> Sheet:
     """Join pages that belong to one document into one sheet."""
     if len(sheets) == 1:
         return sheets[0]
-    rows: list[Row] = []
-    for sheet in sheets:
+    rows = list(sheets[0].rows)
+    for sheet in sheets[1:]:
         start = len(rows)
         rows.extend(replace(row, index=start + i) for i, row in enumerate(sheet.rows))
     return Sheet(
