@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from sqlalchemy import Connection, select
 
-from app.masterdata import every, everything
+from app.masterdata import everything, those_of
 from app.tables import documents, invoices
 from matching.names import squeezed
 from matching.senders import domain_of
@@ -51,7 +51,7 @@ def _named(tx: Connection, group: VendorGroup, text: str) -> Iterator[str]:
 
 
 def _orders(tx: Connection, members: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(x.order_id for m in members for x in every(tx, OrderLine, m)))
+    return list(dict.fromkeys(x.order_id for x in those_of(tx, OrderLine, members)))
 
 
 def _stands_in(number: str, text: str) -> bool:

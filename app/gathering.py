@@ -9,7 +9,7 @@ from decimal import Decimal
 from sqlalchemy import Connection, select
 
 from app.codec import unplain
-from app.masterdata import every, everything
+from app.masterdata import every, everything, those_of
 from app.office import Office
 from app.tables import documents, invoices, messages, order_allocations
 from matching.duplicates import EarlierInvoice
@@ -43,9 +43,7 @@ def books_for(
     )
     members = [v.id for v in found.group.members] if found.group else []
     members += [v.id for group in found.candidates for v in group.members]
-    lines = [
-        line for vendor_id in dict.fromkeys(members) for line in every(tx, OrderLine, vendor_id)
-    ]
+    lines = list(those_of(tx, OrderLine, members))
     orders = {line.order_id for line in lines}
     billed = tx.execute(
         select(order_allocations).where(
@@ -58,7 +56,7 @@ def books_for(
     return PurchaseBooks(
         vendors=vendors,
         order_lines=lines,
-        receipts=[r for order in orders for r in every(tx, ReceiptLine, order)],
+        receipts=list(those_of(tx, ReceiptLine, orders)),
         conversions=everything(tx, UnitConversion),
         contracts=everything(tx, Contract),
         billed=[

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, func, select
 
 from app.codec import dump, load
 from app.office import Office
-from app.store import upsert
+from app.store import chunks, upsert
 from app.tables import records
 from app.vendor_accounts import AccountHistory
 from matching.vendors import VendorDirectory
@@ -135,14 +135,19 @@ def everything(tx: Connection, kind: type[T]) -> tuple[T, ...]:
     return held[1]
 
 
-def every(tx: Connection, kind: type[T], party: str | None = None) -> Iterator[T]:
-    """Yield all records of a kind, or those of one party, in the order they came."""
-    keeping = KINDS[kind]
-    query = select(records.c.data).where(records.c.kind == keeping.kind)
-    if party is not None:
-        query = query.where(records.c.party == party)
+def every(tx: Connection, kind: type[T]) -> Iterator[T]:
+    """Yield all records of a kind, by id."""
+    query = select(records.c.data).where(records.c.kind == KINDS[kind].kind)
     for row in tx.execute(query.order_by(records.c.id)):
         yield load(kind, row.data)
+
+
+def those_of(tx: Connection, kind: type[T], parties: Iterable[str]) -> Iterator[T]:
+    """Yield the records of a kind that concern these parties (vendors, orders), by id."""
+    query = select(records.c.data).where(records.c.kind == KINDS[kind].kind)
+    for some in chunks(sorted(set(parties))):
+        for row in tx.execute(query.where(records.c.party.in_(some)).order_by(records.c.id)):
+            yield load(kind, row.data)
 
 
 def doubles(tx: Connection, vendor_id: str) -> tuple[str, ...]:
