@@ -6,6 +6,7 @@ nobody asks there again for a while, and the invoice goes on with a note.
 
 from __future__ import annotations
 
+import threading
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
@@ -21,6 +22,8 @@ from records.invoices import chosen
 
 #: How long a country that gave no answer is left alone.
 _PAUSE = timedelta(minutes=30)
+#: One question at a time: invoices read side by side often ask for the same vendor.
+_ASKING = threading.Lock()
 
 
 def registration_findings(office: Office, document_id: str) -> tuple[Finding, ...]:
@@ -36,13 +39,14 @@ def registration_findings(office: Office, document_id: str) -> tuple[Finding, ..
     given = code(seller.value) if seller else ""
     if given[:2] not in COUNTRIES:
         return ()
-    known = _known(office, given)
-    if known is None and not office.rehearses and not _pauses(office, given[:2]):
-        try:
-            known = ask(given, url=settings.url, timeout_seconds=settings.timeout_seconds)
-        except Unavailable:
-            known = None
-        _remember(office, given, known)
+    with _ASKING:
+        known = _known(office, given)
+        if known is None and not office.rehearses and not _pauses(office, given[:2]):
+            try:
+                known = ask(given, url=settings.url, timeout_seconds=settings.timeout_seconds)
+            except Unavailable:
+                known = None
+            _remember(office, given, known)
     if known is None:
         return (finding("vat_id_unchecked", actual=given),)
     return () if known.is_valid else (finding("vat_id_unregistered", actual=given),)
