@@ -9,13 +9,12 @@ from collections.abc import Iterable
 from sqlalchemy import Connection, select
 
 from app.codec import unplain
-from app.masterdata import every
+from app.masterdata import every, everything, vendor_directory
 from app.payers import known_names, known_payers
 from app.tables import allocations, documents, forbidden, invoices
 from matching.payment_proposals import retained
 from matching.payments import Books
 from matching.payments.twins import twins
-from matching.vendors import VendorDirectory
 from records.banking import (
     CardSettlement,
     FxRate,
@@ -41,11 +40,11 @@ def gather_books(tx: Connection) -> Books:
 
 def gather_again(tx: Connection, movements: Iterable[str]) -> tuple[Books, dict[str, Settled]]:
     """Return the books as if these movements had settled nothing, and what each did settle."""
-    vendors = tuple(every(tx, Vendor))
+    vendors = everything(tx, Vendor)
     listed = list(every(tx, OpenItem))
     ours = list(_own_payables(tx))
     # What was settled before the office's list held an item counts for the listed one.
-    same = twins(listed, ours, VendorDirectory(vendors)) if ours else {}
+    same = twins(listed, ours, vendor_directory(tx)) if ours else {}
     stored: dict[str, Settled] = {name: {} for name in movements}
     settled: dict[str, int] = defaultdict(int)
     reopened: dict[str, int] = defaultdict(int)
@@ -91,7 +90,7 @@ def gather_again(tx: Connection, movements: Iterable[str]) -> tuple[Books, dict[
 def twin_items(tx: Connection) -> dict[str, str]:
     """Return which of our own payables the office's list holds too, with the id there."""
     ours = list(_own_payables(tx))
-    return twins(every(tx, OpenItem), ours, VendorDirectory(every(tx, Vendor))) if ours else {}
+    return twins(every(tx, OpenItem), ours, vendor_directory(tx)) if ours else {}
 
 
 def _still_open(item: OpenItem, settled: int, reopened: int) -> OpenItem:

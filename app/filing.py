@@ -6,15 +6,15 @@ from collections.abc import Iterable, Iterator
 
 from sqlalchemy import Connection, select
 
-from app.masterdata import everything, those_of
+from app.masterdata import those_of, vendor_directory
 from app.tables import documents, invoices
 from matching.names import squeezed
 from matching.senders import domain_of
-from matching.vendors import VendorDirectory, VendorGroup
+from matching.vendors import VendorGroup
 from records.documents import Kind, Message, Reading
 from records.findings import Finding, finding
 from records.invoices import assemble
-from records.purchasing import OrderLine, Vendor
+from records.purchasing import OrderLine
 
 #: Shorter numbers stand in a text by chance.
 _TELLING = 4
@@ -27,7 +27,7 @@ def filed_with(tx: Connection, reading: Reading, message: Message | None) -> Fin
     """
     paper, _ = assemble(reading.fields)
     domain = domain_of(message.sender) if message else None
-    directory = VendorDirectory(everything(tx, Vendor))
+    directory = vendor_directory(tx)
     found = directory.identify(paper.seller, paper.ibans, domain)
     group = found.group or (found.candidates[0] if len(found.candidates) == 1 else None)
     if group is None:

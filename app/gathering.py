@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
 from sqlalchemy import Connection, select
 
 from app.codec import unplain
-from app.masterdata import every, everything, those_of
+from app.masterdata import everything, remembered, those_of, vendor_directory
 from app.office import Office
 from app.tables import documents, invoices, messages, order_allocations
 from matching.duplicates import EarlierInvoice
@@ -37,8 +37,8 @@ def books_for(
     tx: Connection, invoice: Invoice, document_id: str, message: Message | None
 ) -> PurchaseBooks:
     """Gather what concerns this invoice's vendor, and the orders it names."""
-    vendors = everything(tx, Vendor)
-    found = VendorDirectory(vendors).identify(
+    vendors = vendor_directory(tx)
+    found = vendors.identify(
         invoice.seller, invoice.ibans, domain_of(message.sender) if message else None
     )
     members = [v.id for v in found.group.members] if found.group else []
@@ -52,7 +52,8 @@ def books_for(
         )
     )
     earlier = _earlier(tx, invoice, document_id, members)
-    earlier += _booked_elsewhere(tx, vendors, set(members))
+    elsewhere = remembered(tx, _booked_elsewhere, Vendor, ReceivedInvoice)
+    earlier += [e for vendor_id in members for e in elsewhere.get(vendor_id, ())]
     return PurchaseBooks(
         vendors=vendors,
         order_lines=lines,
@@ -92,18 +93,17 @@ def _earlier(
 
 
 def _booked_elsewhere(
-    tx: Connection, vendors: Sequence[Vendor], members: set[str]
-) -> list[EarlierInvoice]:
-    """Return what other systems booked for this vendor: a second posting would be a duplicate."""
+    vendors: Iterable[Vendor], received: Iterable[ReceivedInvoice]
+) -> Mapping[str, Sequence[EarlierInvoice]]:
+    """Return what other systems booked, by vendor group: a second posting would be a duplicate."""
     directory = VendorDirectory(vendors)
-    found = []
-    for received in every(tx, ReceivedInvoice):
-        known = directory.identify(received.invoice.seller, received.invoice.ibans)
-        if known.group and members & {v.id for v in known.group.members}:
-            result = InvoiceMatch(
-                invoice_id=received.id, status="matched", vendor_id=known.group.id
-            )
-            found.append(as_earlier(received.id, received.invoice, result))
+    found: dict[str, list[EarlierInvoice]] = {}
+    for one in received:
+        known = directory.identify(one.invoice.seller, one.invoice.ibans)
+        if known.group:
+            result = InvoiceMatch(invoice_id=one.id, status="matched", vendor_id=known.group.id)
+            earlier = as_earlier(one.id, one.invoice, result)
+            found.setdefault(known.group.id, []).append(earlier)
     return found
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from secrets import token_hex
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 
 from app.codec import dump, load
 from app.office import Office
 from app.store import chunks, upsert
-from app.tables import records
+from app.tables import record_stamps, records
 from app.vendor_accounts import AccountHistory
 from matching.vendors import VendorDirectory
 from records.banking import (
@@ -108,7 +109,11 @@ def save(tx: Connection, office: Office, source: str, given: Iterable[object]) -
             "changed_at": now,
         }
     upsert(tx, records, list(rows.values()), replace=True)
-    return Counter(kind for kind, _ in rows)
+    written = Counter(kind for kind, _ in rows)
+    # A number counted up would come again after a rollback, and stand for other records.
+    stamps = [{"kind": kind, "stamp": token_hex(8)} for kind in sorted(written)]
+    upsert(tx, record_stamps, stamps, replace=True)
+    return written
 
 
 def _single(given: Iterable[object]) -> Iterator[object]:
@@ -120,19 +125,36 @@ def _single(given: Iterable[object]) -> Iterator[object]:
             yield item
 
 
-_KEPT: dict[tuple[str, str], tuple[tuple[int, str], tuple[Any, ...]]] = {}
+_KEPT: dict[tuple[object, ...], tuple[list[tuple[str, str]], Any]] = {}
+
+
+def remembered(tx: Connection, make: Callable[..., T], *kinds: type[Any]) -> T:
+    """Return what `make` makes of all records of these kinds, an iterable each.
+
+    Made again only when one of the records changed: thousands of documents of a
+    night share it, so `make` returns what nobody changes.
+    """
+    names = [KINDS[kind].kind for kind in kinds]
+    query = select(record_stamps.c.kind, record_stamps.c.stamp)
+    query = query.where(record_stamps.c.kind.in_(names)).order_by(record_stamps.c.kind)
+    stamps = [(row.kind, row.stamp) for row in tx.execute(query)]
+    place = (str(tx.engine.url), make, *kinds)
+    held = _KEPT.get(place)
+    if held is None or held[0] != stamps:
+        held = _KEPT[place] = (stamps, make(*(every(tx, kind) for kind in kinds)))
+    made: T = held[1]
+    return made
 
 
 def everything(tx: Connection, kind: type[T]) -> tuple[T, ...]:
-    """Return all records of a kind that every document needs, read again only when one changed."""
-    name = KINDS[kind].kind
-    query = select(func.count(), func.max(records.c.changed_at)).where(records.c.kind == name)
-    count, newest = tx.execute(query).one()
-    place, stamp = (str(tx.engine.url), name), (int(count), str(newest))
-    held = _KEPT.get(place)
-    if held is None or held[0] != stamp:
-        held = _KEPT[place] = (stamp, tuple(every(tx, kind)))
-    return held[1]
+    """Return all records of a kind that every document needs."""
+    found: tuple[T, ...] = remembered(tx, tuple, kind)
+    return found
+
+
+def vendor_directory(tx: Connection) -> VendorDirectory:
+    """Return the vendor master, indexed."""
+    return remembered(tx, VendorDirectory, Vendor)
 
 
 def every(tx: Connection, kind: type[T]) -> Iterator[T]:
@@ -152,5 +174,5 @@ def those_of(tx: Connection, kind: type[T], parties: Iterable[str]) -> Iterator[
 
 def doubles(tx: Connection, vendor_id: str) -> tuple[str, ...]:
     """Return the ids of all records of the master that are the same vendor as this one."""
-    group = VendorDirectory(every(tx, Vendor)).group_of(vendor_id)
+    group = vendor_directory(tx).group_of(vendor_id)
     return tuple(v.id for v in group.members) if group else (vendor_id,)

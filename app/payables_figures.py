@@ -11,7 +11,7 @@ from decimal import Decimal
 from sqlalchemy import Connection, select
 
 from app.codec import load, unplain
-from app.masterdata import every
+from app.masterdata import every, vendor_directory
 from app.payables import Proposal, proposals, still_owed
 from app.tables import allocations, documents, invoices, matches, order_allocations
 from matching.billed_elsewhere import billed_elsewhere
@@ -28,7 +28,6 @@ from matching.payables import (
     price_variances,
 )
 from matching.purchases import PurchaseBooks
-from matching.vendors import VendorDirectory
 from records.banking import OpenItem, PaymentRunItem
 from records.invoices import CREDIT_NOTE_CODES, Invoice, Party, ReceivedInvoice
 from records.matches import Match, OrderAllocation
@@ -81,12 +80,12 @@ def _by_currency(amounts: Iterable[tuple[str, Decimal]]) -> list[Money]:
 def figures(tx: Connection, day: date) -> Figures:
     """Read the payables' figures as they stand on a day."""
     vendors = list(every(tx, Vendor))
-    directory = VendorDirectory(vendors)
+    directory = vendor_directory(tx)
     owed = still_owed(tx)
     posted = list(_posted(tx))
     order_lines = list(every(tx, OrderLine))
     books = PurchaseBooks(
-        vendors=vendors,
+        vendors=directory,
         order_lines=order_lines,
         receipts=every(tx, ReceiptLine),
         conversions=every(tx, UnitConversion),

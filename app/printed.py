@@ -11,17 +11,16 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, select, update
 
 from app.codec import unplain
-from app.masterdata import everything
+from app.masterdata import vendor_directory
 from app.office import Office
 from app.store import read_fields, write_fields
 from app.tables import documents, fields, findings, invoices
 from matching.printed import Habits, habits_of, may_be_thousands, reread, settle_date
-from matching.vendors import VendorDirectory, VendorGroup
+from matching.vendors import VendorGroup
 from records.documents import Field
 from records.findings import Finding, finding
 from records.invoices import Invoice, assemble, chosen
 from records.money import digits_of
-from records.purchasing import Vendor
 from records.vocabulary import FIELDS
 
 #: How many of the vendor's latest papers are looked at.
@@ -51,9 +50,7 @@ def settle_prints(
     if not unsettled and doubt is None:
         return given, []
     invoice, _ = assemble(given)
-    found = VendorDirectory(everything(tx, Vendor)).identify(
-        invoice.seller, invoice.ibans, sender_domain
-    )
+    found = vendor_directory(tx).identify(invoice.seller, invoice.ibans, sender_domain)
     habits = Habits()
     if found.group is not None:
         texts = _earlier_prints(tx, found.group, document_id)

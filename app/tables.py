@@ -173,6 +173,14 @@ records = Table(
     Index("records_by_party", "kind", "party"),
 )
 
+record_stamps = Table(
+    # When records of a kind were last written: new with every save, and never the same again.
+    "record_stamps",
+    meta,
+    Column("kind", String, primary_key=True),
+    Column("stamp", String, nullable=False),
+)
+
 statements = Table(
     "statements",
     meta,

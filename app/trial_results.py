@@ -18,6 +18,7 @@ from connectors.tables import Tables, load_tables
 from connectors.workbooks.fresh import write_workbook
 from matching.policy import Policy, Post, decide
 from matching.purchases import PurchaseBooks, match_invoice
+from matching.vendors import VendorDirectory
 from records.banking import BankTransaction, OpenItem
 from records.findings import Finding
 from records.invoices import ReceivedInvoice
@@ -53,7 +54,7 @@ def match_purchases(folder: Path, policy: Policy, path: Path) -> Purchases:
 def _matched(tables: Tables, policy: Policy) -> Iterator[tuple[ReceivedInvoice, InvoiceMatch, str]]:
     """Match every invoice in the order of receipt; yield `post` or `suggest` with it."""
     books = PurchaseBooks(
-        vendors=tables.vendors,
+        vendors=VendorDirectory(tables.vendors),
         order_lines=(line for order in tables.purchase_orders for line in order.lines),
         receipts=tables.goods_receipts,
         conversions=tables.unit_conversions,

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, func, select, update
 from app.actions.desk import Refused
 from app.audit import Entry, record
 from app.codec import dump
-from app.masterdata import OURS, every, save
+from app.masterdata import OURS, every, save, vendor_directory
 from app.office import Office
 from app.payables import (
     Draft,
@@ -43,7 +43,6 @@ from matching.payment_proposals import (
     without_copies,
     without_held,
 )
-from matching.vendors import VendorDirectory
 from records.banking import OpenItem, OwnAccount, PaymentRun, PaymentRunItem
 from records.findings import Finding, finding
 from records.money import Money
@@ -159,7 +158,7 @@ def _draft(
     tx: Connection, office: Office, next_run: date, only: frozenset[str] | None = None
 ) -> Draft:
     """Say what should be paid now; of the items `only`, or of all."""
-    vendors = VendorDirectory(every(tx, Vendor))
+    vendors = vendor_directory(tx)
     waiting, ours = under_way(tx), own_items(tx)
     owed = still_owed(tx)
     # What is settled or being paid stands before its copies, the office's own entry before ours.
@@ -230,7 +229,7 @@ def _may_release(tx: Connection, given: Proposal, actor: str) -> None:
             raise Refused(
                 f"{actor.removeprefix('person:')} {role} {given.id}; a second person releases it."
             )
-    directory = VendorDirectory(every(tx, Vendor))
+    directory = vendor_directory(tx)
     for one in given.draft.payments:
         group = directory.group_of(one.vendor_id)
         members = [v.id for v in group.members] if group else [one.vendor_id]

@@ -17,14 +17,14 @@ from sqlalchemy import Connection, insert, select, update
 from app.actions.desk import Refused, take_up
 from app.audit import Entry, record
 from app.codec import plain, unplain
-from app.masterdata import OURS, every, save
+from app.masterdata import OURS, every, save, vendor_directory
 from app.office import Office
 from app.store import lock, open_findings, read_fields
 from app.tables import vendor_changes
 from app.vendor_accounts import is_among
 from connectors.payments.pain001 import is_iban
 from matching.names import code
-from matching.vendors import VendorDirectory, prepared_vendor
+from matching.vendors import prepared_vendor
 from records.invoices import Party, assemble
 from records.purchasing import Vendor
 
@@ -100,10 +100,10 @@ def _completed(prepared: Vendor, vendor_id: str, values: Mapping[str, str]) -> V
 
 
 def _refuse_known(tx: Connection, vendor: Vendor) -> None:
-    on_file = list(every(tx, Vendor))
-    if any(v.id == vendor.id for v in on_file):
+    on_file = vendor_directory(tx)
+    if on_file.group_of(vendor.id):
         raise Refused(f"{vendor.id} is another vendor's number.")
-    known = VendorDirectory(on_file).identify(Party(name=vendor.name, vat_id=vendor.vat_id))
+    known = on_file.identify(Party(name=vendor.name, vat_id=vendor.vat_id))
     if known.vendor is not None:
         raise Refused(
             f"this is {known.vendor.id} {known.vendor.name} by its {' and '.join(known.by)}. "

@@ -17,7 +17,7 @@ from matching.vendors import VendorDirectory
 from records.invoices import Invoice
 from records.matches import InvoiceMatch, OrderAllocation
 from records.money import round_half_up
-from records.purchasing import Contract, OrderLine, ReceiptLine, UnitConversion, Vendor
+from records.purchasing import Contract, OrderLine, ReceiptLine, UnitConversion
 
 _ZERO = Decimal(0)
 _LAST_DIGITS = re.compile(r"\d{3,}(?=\D*$)")
@@ -79,7 +79,7 @@ class PurchaseBooks:
     def __init__(
         self,
         *,
-        vendors: Iterable[Vendor],
+        vendors: VendorDirectory,
         order_lines: Iterable[OrderLine] = (),
         receipts: Iterable[ReceiptLine] = (),
         conversions: Iterable[UnitConversion] = (),
@@ -88,7 +88,7 @@ class PurchaseBooks:
         earlier: Iterable[EarlierInvoice] = (),
     ) -> None:
         """Index the records; order lines of unknown vendors are kept under their own id."""
-        self.vendors = VendorDirectory(vendors)
+        self.vendors = vendors
         self.conversions = Conversions(conversions)
         self.history = InvoiceHistory()
         self._positions: dict[tuple[str, int], Position] = {}

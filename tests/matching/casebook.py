@@ -18,6 +18,7 @@ from ruamel.yaml import YAML
 
 from matching.policy import Policy, Tolerances, Verdict, decide
 from matching.purchases import PurchaseBooks, match_invoice
+from matching.vendors import VendorDirectory
 from records.findings import finding
 from records.invoices import Invoice, Line, Party, TaxLine
 from records.matches import InvoiceMatch
@@ -103,7 +104,7 @@ def books_of(case: dict[str, Any]) -> PurchaseBooks:
         return list(case.get(name, HOUSE.get(name, [])))
 
     return PurchaseBooks(
-        vendors=[_vendor(v) for v in part("vendors")],
+        vendors=VendorDirectory(_vendor(v) for v in part("vendors")),
         order_lines=[_order_line(o) for o in part("orders")],
         receipts=[
             ReceiptLine(
