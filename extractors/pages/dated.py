@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from datetime import date
 from typing import NamedTuple
 
+from extractors.pages.combined import combined
 from extractors.pages.dates import Order
-from extractors.pages.header import DATES, REFERENCES
 from extractors.pages.layout import Dated, Row, Sheet
-from extractors.pages.lexicon import Match
+from extractors.pages.lexicon import DATES, REFERENCES, Match
 
 
 class DateCandidate(NamedTuple):
@@ -25,8 +25,17 @@ def date_candidates(sheet: Sheet, taken: frozenset[int]) -> dict[str, list[DateC
     """Collect the dates of each concept, best first; dates without a label come as `free`."""
     found: dict[str, list[DateCandidate]] = {}
     used: set[tuple[int, int]] = set()
+    parts = [p for p in combined(sheet) if p.row.index not in taken]
+    for part in parts:
+        if part.dated is not None:
+            used.add((part.row.index, part.first))
+            for concept, weight in part.concepts.items():
+                candidate = DateCandidate(part.row, part.dated, weight, part.cell.text)
+                found.setdefault(concept, []).append(candidate)
     for row in sheet.rows:
         for at, match in enumerate(row.labels):
+            if any(p.says(row, match.first) for p in parts):
+                continue
             wanted = {s.concept: s.weight for s in match.senses if s.concept in DATES}
             if not wanted:
                 continue
@@ -82,6 +91,8 @@ def _dates_of(sheet: Sheet, row: Row, match: Match, at: int) -> Iterator[tuple[D
         paired = [m for m in between if any(s.concept in DATES | REFERENCES for s in m.senses)]
         if not paired or dated.x0 - row.tokens[match.last - 1].x1 < 2 * row.height:
             yield dated, row, 0.45
+    if _ends_sentence(row, match):
+        return
     x0, x1 = row.tokens[match.first].x0, row.tokens[match.last - 1].x1
     edge = row.bottom
     for other in sheet.below(row, 4):
@@ -99,6 +110,12 @@ def _dates_of(sheet: Sheet, row: Row, match: Match, at: int) -> Iterator[tuple[D
             break
         if any(min(t.x1, x1) - max(t.x0, x0) > 0 for t in other.tokens):
             break
+
+
+def _ends_sentence(row: Row, match: Match) -> bool:
+    """Say whether a label is the last word of a sentence: `within 30 days of the invoice date.`"""
+    start = next(first for first, last in row.spans if first <= match.first < last)
+    return match.first - start > 2 and row.tokens[match.last - 1].text.endswith((".", ","))
 
 
 def _beside_titles(sheet: Sheet) -> Iterator[DateCandidate]:

@@ -6,28 +6,9 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from extractors.pages.combined import combined
 from extractors.pages.layout import Row, Sheet
-from extractors.pages.lexicon import Match, fold
-
-#: Concepts whose value is a code of letters and digits.
-REFERENCES = frozenset(
-    {
-        "invoice_number",
-        "purchase_order_ref",
-        "sales_order_ref",
-        "customer_number",
-        "contract_ref",
-        "delivery_note_ref",
-        "preceding_invoice_ref",
-        "buyer_reference",
-        "payment_reference",
-        "mandate_id",
-    }
-)
-
-
-DATES = frozenset({"issue_date", "due_date", "delivery_date", "order_date", "other_date"})
-
+from extractors.pages.lexicon import REFERENCES, Match, fold
 
 _PARTY = frozenset({"seller", "buyer", "ship_to", "bank_account"})
 
@@ -123,10 +104,20 @@ class Candidate(NamedTuple):
 def references(sheet: Sheet, taken: frozenset[int]) -> dict[str, list[Candidate]]:
     """Collect candidates for every reference, best first; rows in `taken` are invoice lines."""
     found: dict[str, list[Candidate]] = {}
+    parts = [p for p in combined(sheet) if p.row.index not in taken]
+    for part in parts:
+        text = part.row.words(part.first, part.last)
+        for concept, weight in part.concepts.items():
+            if part.dated is None:
+                candidate = Candidate(part.row, part.first, part.last, text, 0.0, part.cell.text)
+                score = weight * _plausible(text)
+                found.setdefault(concept, []).append(candidate._replace(score=score))
     for row in sheet.rows:
         for at, match in enumerate(row.labels):
             wanted = {s.concept: s.weight for s in match.senses if s.concept in REFERENCES}
             if not wanted or (row.index in taken and "purchase_order_ref" not in wanted):
+                continue
+            if any(p.says(row, match.first) for p in parts):
                 continue
             # A word with a second meaning (`Klant`: number or party) is weaker as a label.
             others = len({s.concept for s in match.senses} - wanted.keys())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from operator import sub
 from typing import NamedTuple
@@ -210,7 +210,8 @@ def _tokens(page: PageWords) -> list[Token]:
 def _columns(tokens: list[Token], page: PageWords) -> list[list[Token]]:
     """Set a sidebar apart: a column of text whose lines do not align with those beside it.
 
-    Footer and letterhead may run across; between them the gap must be clear.
+    Footer and letterhead may run across; between them the gap must be clear,
+    but for addresses of the net, which no one breaks to fit a column.
     """
     body = [t for t in tokens if 0.12 * page.height < t.top < 0.85 * page.height]
     if len(body) < 30:
@@ -219,47 +220,72 @@ def _columns(tokens: list[Token], page: PageWords) -> list[list[Token]]:
     covered = bytearray(width + 2)
     for token in body:
         first, last = max(0, int(token.x0)), min(width, int(token.x1) + 1)
-        if first < last:
+        if first < last and "@" not in token.text and "www." not in token.text:
             covered[first:last] = b"\x01" * (last - first)
     for low, high in ((0.15, 0.42), (0.58, 0.85)):
         start, end = int(low * width), int(high * width)
-        gaps = re.finditer(rb"\x00{10,}", bytes(covered[start:end]))
+        gaps = re.finditer(rb"\x00{6,}", bytes(covered[start:end]))
         for gap in sorted(gaps, key=lambda g: g.start() - g.end()):
             cut = start + (gap.start() + gap.end()) / 2
-            if _unaligned(body, cut):
+            if _unaligned(body, cut, gap.end() - gap.start()):
                 return _cut(tokens, cut, 0.87 * page.height)
     return [tokens]
 
 
-def _unaligned(body: list[Token], cut: float) -> bool:
-    """Say whether the lines left and right of `cut` stand at heights of their own."""
-    left = {round(t.top + t.bottom) for t in body if t.x1 < cut}
-    right = {round(t.top + t.bottom) for t in body if t.x0 > cut}
-    if min(len(left), len(right)) < 7:
+#: Half points by which the middles of one line's words may differ.
+_LEVEL = 2
+
+
+def _unaligned(body: list[Token], cut: float, gap: int) -> bool:
+    """Say whether the lines left and right of `cut` stand at heights of their own.
+
+    Where next to none are level with each other, a narrow gap and a short
+    column are enough: of the rows of a table most are.
+    """
+    left, right = _Side(), _Side()
+    for token in body:
+        side = left if token.x0 < cut else right
+        level = round(token.top + token.bottom)
+        side.levels.add(level)
+        if len(token.text) > 3 and token.text.isalpha():
+            side.worded.add(level)
+        if _PRICE.search(token.text):
+            side.priced.add(level)
+    few, many = sorted((left, right), key=lambda s: len(s.levels))
+    if len(few.levels) < 7 or len(few.worded) < 0.3 * len(few.levels):
         return False
+    share = sum(_near(y, many.levels) for y in few.levels) / len(few.levels)
+    reach = (max(few.levels) - min(few.levels)) / (max(many.levels) - min(many.levels))
     # Amounts in line with text on the other side only are columns of one table.
-    worded = {
-        round(t.top + t.bottom) for t in body if t.x0 > cut and len(t.text) > 3 and t.text.isalpha()
-    }
-    priced = {round(t.top + t.bottom) for t in body if t.x0 > cut and _PRICE.search(t.text)}
-    priced = {y for y in priced if not any(y + step in worded for step in range(-3, 4))}
-    lined = sum(any(y + step in left for step in range(-3, 4)) for y in priced)
-    if lined > 0.4 * len(priced):
-        return False
-    few, many = sorted((left, right), key=len)
-    near = sum(any(y + step in many for step in (-2, -1, 0, 1, 2)) for y in few)
-    reach = max(few) - min(few)
-    return near <= 0.5 * len(few) and reach > 0.35 * (max(many) - min(many))
+    lone = [y for y in right.priced if not _near(y, right.worded, _LEVEL + 1)]
+    lined = sum(_near(y, left.levels, _LEVEL + 1) for y in lone) / max(1, len(lone))
+    if share <= 0.35:
+        return reach > 0.15 and (lined < 0.7 or len(lone) < 3)
+    return share <= 0.5 and reach > 0.35 and gap >= 10 and lined <= 0.4
+
+
+@dataclass(slots=True)
+class _Side:
+    """What stands on one side of a gap: the heights, in half points, of lines, words and prices."""
+
+    levels: set[int] = field(default_factory=set)
+    worded: set[int] = field(default_factory=set)
+    priced: set[int] = field(default_factory=set)
+
+
+def _near(level: int, levels: set[int], most: int = _LEVEL) -> bool:
+    return any(level + step in levels for step in range(-most, most + 1))
 
 
 def _cut(tokens: list[Token], cut: float, limit: float) -> list[list[Token]]:
     """Part tokens at `cut`; a line that runs across it ends the columns."""
-    across = [t for t in tokens if t.x0 < cut < t.x1]
+    across = [t for t in tokens if t.x0 < cut < t.x1 and "@" not in t.text]
     bottom = min([limit, *(t.top for t in across if t.top > 0.15 * limit)])
     top = max((t.bottom for t in across if t.bottom < bottom), default=float("-inf"))
-    left = [t for t in tokens if t.x1 <= cut and top < t.top < bottom]
-    right = [t for t in tokens if t.x0 >= cut and top < t.top < bottom]
-    chosen = {id(t) for t in (*left, *right)}
+    between = [t for t in tokens if top < t.top < bottom and t not in across]
+    left = [t for t in between if t.x0 < cut]
+    right = [t for t in between if t.x0 >= cut]
+    chosen = {id(t) for t in between}
     above = [t for t in tokens if id(t) not in chosen and t.top <= top]
     below = [t for t in tokens if id(t) not in chosen and t.top > top]
     return [part for part in (above, left, right, below) if part]

@@ -10,6 +10,24 @@ from importlib import resources
 from itertools import product
 from typing import NamedTuple
 
+#: Concepts whose value is a code of letters and digits.
+REFERENCES = frozenset(
+    {
+        "invoice_number",
+        "purchase_order_ref",
+        "sales_order_ref",
+        "customer_number",
+        "contract_ref",
+        "delivery_note_ref",
+        "preceding_invoice_ref",
+        "buyer_reference",
+        "payment_reference",
+        "mandate_id",
+    }
+)
+#: Concepts whose value is a date.
+DATES = frozenset({"issue_date", "due_date", "delivery_date", "order_date", "other_date"})
+
 _SPECIAL = str.maketrans(
     {
         "ß": "ss",

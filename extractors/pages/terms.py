@@ -9,8 +9,8 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from extractors.pages.dates import Order
-from extractors.pages.header import DATES
 from extractors.pages.layout import Dated, Row, Sheet
+from extractors.pages.lexicon import DATES
 
 _DISCOUNT = re.compile(
     r"\b(?:skonto\w*|discount|escompte|\w*korting|sconto|descuento|desconto|rabat(?:u|em)?"
