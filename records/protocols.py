@@ -11,21 +11,9 @@ from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 from records.banking import BankTransaction, Statement
-from records.documents import Document, Message, Reading
+from records.documents import Document, Message
 from records.findings import Finding
 from records.postings import Posting
-
-
-class Extractor(Protocol):
-    """Reads one kind of document. Runs in an isolated, limited process."""
-
-    def accepts(self, document: Document) -> bool:
-        """Say whether this extractor can say anything of the document; cheap."""
-        ...
-
-    def extract(self, document: Document) -> Iterator[Reading]:
-        """Yield one Reading per invoice in the document. Bad data is a Finding, never raised."""
-        ...
 
 
 class StatementReader(Protocol):
