@@ -27,42 +27,12 @@ _IBAN_LENGTHS = {
     "SM": 27, "TR": 26, "UA": 29, "XK": 20,
 }  # fmt: skip
 _BIC = re.compile(r"[A-Z]{4}[A-Z]{2}[A-Z0-9]{2}(?:[A-Z0-9]{3})?")
-_EU = frozenset(
-    [
-        "AT",
-        "BE",
-        "BG",
-        "CY",
-        "CZ",
-        "DE",
-        "DK",
-        "EE",
-        "EL",
-        "ES",
-        "FI",
-        "FR",
-        "GR",
-        "HR",
-        "HU",
-        "IE",
-        "IT",
-        "LT",
-        "LU",
-        "LV",
-        "MT",
-        "NL",
-        "PL",
-        "PT",
-        "RO",
-        "SE",
-        "SI",
-        "SK",
-        "XI",
-        "GB",
-        "CH",
-        "NO",
-    ]
-)
+#: What VAT ids begin with: the EU, Northern Ireland, Great Britain, Switzerland, Norway.
+_VAT_PREFIXES = frozenset([
+    "AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "EL", "ES", "FI", "FR", "GR", "HR", "HU",
+    "IE", "IT", "LT", "LU", "LV", "MT", "NL", "PL", "PT", "RO", "SE", "SI", "SK",
+    "XI", "GB", "CH", "NO",
+])  # fmt: skip
 _VAT = re.compile(
     r"(?:AT\s?U\d{8}|BE\s?[01]?\d{9}|BG\d{9,10}|CY\d{8}[A-Z]|CZ\d{8,10}|DE\d{9}|DK\d{8}|EE\d{9}|"
     r"(?:EL|GR)\d{9}|ES[A-Z0-9]\d{7}[A-Z0-9]|FI\d{8}|FR[A-Z0-9]{2}\d{9}|HR\d{11}|HU\d{8}|"
@@ -174,7 +144,7 @@ def vat_ids(sheet: Sheet) -> Iterator[Identifier]:
                 continue
             text = token.text
             # No id begins with five letters: most words that begin like one do.
-            if (text[:2].upper() in _EU or text[:3] == "CHE") and not (
+            if (text[:2].upper() in _VAT_PREFIXES or text[:3] == "CHE") and not (
                 len(text) > 4 and text[:5].isalpha()
             ):
                 found = _vat_at(row, at)
