@@ -38,16 +38,21 @@ def tls_context(ca_file: Path | None) -> ssl.SSLContext:
         raise ConfigurationFault(f"ca_file {ca_file} cannot be read ({error}).") from error
 
 
+def untrusted(host: str, error: ssl.SSLCertVerificationError) -> Rejected:
+    """Return what to say of a server whose certificate nobody we trust has signed."""
+    return Rejected(
+        f"{host}: its certificate is not trusted ({error.verify_message}). "
+        "Name your own authority in ca_file; verification cannot be switched off."
+    )
+
+
 @contextmanager
 def explained(host: str, doing: str) -> Iterator[None]:
     """Turn the failures of imapclient, imaplib and sockets into those the engine knows."""
     try:
         yield
     except ssl.SSLCertVerificationError as error:
-        raise Rejected(
-            f"{host}: its certificate is not trusted ({error.verify_message}). "
-            "Name your own authority in ca_file; verification cannot be switched off."
-        ) from error
+        raise untrusted(host, error) from error
     except (ProtocolError, CapabilityError) as error:
         raise Unavailable(f"{host} answers in a way we do not understand ({error}).") from error
     except (imaplib.IMAP4.abort, OSError, EOFError) as error:

@@ -43,17 +43,7 @@ _MIN_RULES = 4
 #: Strokes nearer than this are one, in points: pdfplumber's own setting.
 _SNAP = 3
 _AMOUNTS = frozenset(
-    {
-        "lines_total",
-        "allowance_total",
-        "charge_total",
-        "net_total",
-        "tax_total",
-        "gross_total",
-        "prepaid_total",
-        "rounding_amount",
-        "amount_due",
-    }
+    name for name, term in FIELDS.items() if term.type == "amount" and term.scope == "header"
 )
 _AMOUNT_LABELS = frozenset(FIELDS[name].label for name in _AMOUNTS)
 _ABOUT_AMOUNTS = frozenset({"lines_do_not_sum", "due_does_not_sum", "ambiguous_amount"})

@@ -13,7 +13,7 @@ from email.policy import SMTP
 from pathlib import Path
 from typing import Literal
 
-from connectors.imap_sessions import security_checked, tls_context
+from connectors.imap_sessions import security_checked, tls_context, untrusted
 from connectors.letters import recipients_of
 from connectors.oauth import TokenStore, tokens_of
 from records.failures import Rejected, Unavailable, Unclear
@@ -171,10 +171,7 @@ class Sender:
         try:
             yield
         except ssl.SSLCertVerificationError as error:
-            raise Rejected(
-                f"{host}: its certificate is not trusted ({error.verify_message}). "
-                "Name your own authority in ca_file; verification cannot be switched off."
-            ) from error
+            raise untrusted(host, error) from error
         except smtplib.SMTPResponseException as error:
             answer = (
                 error.smtp_error
