@@ -28,6 +28,25 @@ from records.money import round_half_up
 CAC = "urn:oasis:names:specification:ubl:schema:xsd:CommonAggregateComponents-2"
 CBC = "urn:oasis:names:specification:ubl:schema:xsd:CommonBasicComponents-2"
 
+#: The office that gets the mail; its bots come last, for others to add.
+WERK_NORD = """\
+database: sqlite:///nightclerk.db
+files: files
+company:
+  name: Werk Nord AG
+  vat_ids: [DE129273398]
+  timezone: Europe/Berlin
+  country: DE
+  domains: [werk-nord.example]
+  trusted_hosts: [mx.werk-nord.example]
+reading: {ocr: none, archive_html: false}
+mail: [{name: inbox, use: folder, path: inbox, pattern: "*.eml"}]
+records: [{name: exports, use: folder, path: records}]
+posters: [{name: ledger, use: workbook, path: ledger.xlsx}]
+bots:
+  records: {sources: [exports]}
+  invoices: {mail: [inbox], post_to: ledger}"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Letter:

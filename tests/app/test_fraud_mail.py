@@ -31,29 +31,13 @@ from app.office import Office
 from app.settings import load as load_settings
 from fixtures import identifiers
 from records.invoices import Invoice
-from tests.app.paper_mail import Letter, write_mailbox, write_table
+from tests.app.paper_mail import WERK_NORD, Letter, write_mailbox, write_table
 from tests.matching.attempts import BLOCKED, DELTA, HANSA, first_paper, paper
 from tests.matching.casebook import load
 
 HOST = "mx.werk-nord.example"
-CONFIG = """
-database: sqlite:///nightclerk.db
-files: files
-company:
-  name: Werk Nord AG
-  vat_ids: [DE129273398]
-  timezone: Europe/Berlin
-  country: DE
-  domains: [werk-nord.example]
-  trusted_hosts: [mx.werk-nord.example]
-reading: {ocr: none, archive_html: false}
-mail: [{name: inbox, use: folder, path: inbox, pattern: "*.eml"}]
-records: [{name: exports, use: folder, path: records}]
-posters: [{name: ledger, use: workbook, path: ledger.xlsx}]
-matching: {approval_limit: 5000, four_eyes_limit: 20000, closed_until: 2025-12-31}
-bots:
-  records: {sources: [exports]}
-  invoices: {mail: [inbox], post_to: ledger}
+CONFIG = f"""{WERK_NORD}
+matching: {{approval_limit: 5000, four_eyes_limit: 20000, closed_until: 2025-12-31}}
 """
 TONIGHT = datetime(2026, 3, 12, 20, 0, tzinfo=UTC)
 CASES: list[dict[str, Any]] = [parameter.values[0] for parameter in load("fraud.yaml")]

@@ -29,30 +29,14 @@ from app.settings import load as load_settings
 from app.tables import postings
 from tests.app.conftest import ROOT
 from tests.app.paper_bank import statement
-from tests.app.paper_mail import Letter, write_mailbox, write_table
+from tests.app.paper_mail import WERK_NORD, Letter, write_mailbox, write_table
 from tests.matching.casebook import invoice_of
 
 TRAPS = ROOT / "fixtures/traps"
 OUR_IBAN = "DE89370400440532013000"
-CONFIG = """
-database: sqlite:///nightclerk.db
-files: files
-company:
-  name: Werk Nord AG
-  vat_ids: [DE129273398]
-  timezone: Europe/Berlin
-  country: DE
-  domains: [werk-nord.example]
-  trusted_hosts: [mx.werk-nord.example]
-reading: {ocr: none, archive_html: false}
-mail: [{name: inbox, use: folder, path: inbox, pattern: "*.eml"}]
-records: [{name: exports, use: folder, path: records}]
-statements: [{name: bank, use: folder, path: bank}]
-posters: [{name: ledger, use: workbook, path: ledger.xlsx}]
-bots:
-  records: {sources: [exports]}
-  invoices: {mail: [inbox], post_to: ledger}
-  statements: {sources: [bank], post_to: ledger}
+CONFIG = f"""{WERK_NORD}
+  statements: {{sources: [bank], post_to: ledger}}
+statements: [{{name: bank, use: folder, path: bank}}]
 """
 HOUSE: dict[str, list[dict[str, Any]]] = {
     "vendors": [
