@@ -143,7 +143,13 @@ def _bare(sheet: Sheet, row: Row, match: Match, weight: float) -> float:
     begins = match.first == 0 or not row.joined[match.first]
     high = row.page == sheet.numbers[0] and row.top < 0.45 * sheet.height
     colon = row.tokens[match.last - 1].text.endswith(":")
-    if not (begins and high) or (weight < 0.4 and not colon):
+    if not (begins and high):
+        return weight
+    dated = any(s.concept == "issue_date" and s.weight >= 0.9 for m in row.labels for s in m.senses)
+    if dated and row.joined.count(False) > 2:
+        # Heading a column beside the invoice date's.
+        return 0.85
+    if weight < 0.4 and not colon:
         return weight
     x0 = row.tokens[match.first].x0
     for other in sheet.rows[max(0, row.index - 4) : row.index]:
@@ -238,7 +244,7 @@ def _plausible(text: str) -> float:
 
 
 def _below(sheet: Sheet, row: Row, match: Match) -> Iterator[Candidate]:
-    x0, x1 = row.tokens[match.first].x0, row.tokens[match.last - 1].x1
+    x0, x1 = row.tokens[_cell_start(row, match)].x0, row.tokens[match.last - 1].x1
     edge = row.bottom
     for other in sheet.below(row, 4):
         if other.top - edge > 1.6 * max(row.height, other.height):
@@ -260,6 +266,16 @@ def _below(sheet: Sheet, row: Row, match: Match) -> Iterator[Candidate]:
         if found:
             yield found._replace(score=found.score * 0.88)
         return
+
+
+def _cell_start(row: Row, match: Match) -> int:
+    """Return where a label begins, with what says the same before it: `Numer / Invoice no.`."""
+    concepts = {s.concept for s in match.senses}
+    for other in row.labels:
+        same = not concepts.isdisjoint(s.concept for s in other.senses)
+        if same and other.last == match.first and row.joined[match.first]:
+            return other.first
+    return match.first
 
 
 def _pieces(row: Row, first: int, last: int) -> Iterator[tuple[int, int]]:
@@ -284,12 +300,16 @@ def _after_titles(sheet: Sheet, taken: frozenset[int]) -> Iterator[Candidate]:
         for match in row.titles:
             if not any(s.concept in wanted for s in match.senses):
                 continue
-            begins = match.first == 0 or not row.joined[match.first]
             labelled = any(
                 m.first <= match.first < m.last and m.last > match.last for m in row.labels
             )
-            if labelled:
+            # `Faktura / Invoice 42`: the number follows the second of two languages.
+            if labelled or any(t.first == match.last for t in row.titles):
                 continue
+            start = match.first
+            while any(t.last == start for t in row.titles):
+                start = next(t.first for t in row.titles if t.last == start)
+            begins = start == 0 or not row.joined[start]
             limit = next(
                 (
                     m.first

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from schwifty import IBAN
@@ -135,12 +135,16 @@ def _bic_below(sheet: Sheet, row: Row, x0: float) -> Identifier | None:
     return None
 
 
-def vat_ids(sheet: Sheet) -> Iterator[Identifier]:
-    """Yield VAT ids: with a country prefix anywhere, national ones only beside their label."""
+def vat_ids(sheet: Sheet, accounts: Sequence[Identifier] = ()) -> Iterator[Identifier]:
+    """Yield VAT ids: with a country prefix anywhere, national ones only beside their label.
+
+    Groups of an IBAN in `accounts` are none, whatever their check digits.
+    """
+    grouped = {(a.row.index, at) for a in accounts for at in range(a.first, a.last)}
     for row in sheet.rows:
         seen = -1
         for at, token in enumerate(row.tokens if _DIGIT.search(row.text) else ()):
-            if at < seen:
+            if at < seen or (row.index, at) in grouped:
                 continue
             text = token.text
             # No id begins with five letters: most words that begin like one do.

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from extractors.pages.blocks import Block, Part, blocks_of, has_postal
 from extractors.pages.identifiers import Identifier
-from extractors.pages.layout import Sheet
+from extractors.pages.layout import Row, Sheet
 from extractors.pages.lexicon import fold
 from extractors.pages.naming import LEGAL, core, initials
 from extractors.pages.ours import Ours, buying
@@ -203,7 +203,12 @@ def _vat_owners(
     single = len({v.value for v in beside}) == 1
     if certain and not sellers and not unclear and single and not buyers:
         sellers, beside = beside, []
-    buyers += beside
+    # Whose is not the buyer's, where the words say which is, is the seller's.
+    yours = {b.value for b in buyers}
+    rest = [v for v in beside if v.value not in yours]
+    if buyers and not sellers and not unclear and len({v.value for v in rest}) == 1:
+        sellers = rest
+    buyers += [v for v in beside if v not in sellers]
     known = {b.value for b in buyers}
     unclear = [u for u in unclear if u.value not in known]
     if not sellers and unclear:
@@ -252,18 +257,33 @@ def _vat_owner(
     over = heading_over(row, row.tokens[start].x0, headings, 160) or heading_over(
         row, x0, headings, 160
     )
-    if over is not None and over.role != "ship_to":
+    if over is not None and over.role != "ship_to" and _runs_on(sheet, over, row):
         return over.role
+    distances: list[tuple[float, str]] = []
     for role, named in (("seller", seller), ("buyer", buyer)):
         if named is None or named.part.row.page != row.page:
             continue
         part = named.part
         near = abs(row.tokens[start].x0 - part.row.tokens[part.first].x0) < 25
         if part.row is row or (near and 0 <= row.top - part.row.top < 90):
-            return role
+            distances.append((row.top - part.row.top, role))
+    if distances:
+        return min(distances)[1]
     if seller is not None and core(seller.text) in fold(row.text):
         return "seller"
     return ""
+
+
+def _runs_on(sheet: Sheet, heading: PartyHeading, row: Row) -> bool:
+    """Say whether lines without a gap lead from a party's heading down to a row."""
+    edge = heading.row
+    for other in sheet.rows[heading.row.index + 1 : row.index + 1]:
+        if not any(heading.x0 - 12 <= t.x0 < heading.right for t in other.tokens):
+            continue
+        if other.top - edge.bottom > 1.2 * max(other.height, edge.height):
+            return False
+        edge = other
+    return True
 
 
 def _address(blocks: Iterable[Block], named: Named | None) -> tuple[Part, ...]:
