@@ -12,7 +12,7 @@ import io
 import struct
 import warnings
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -22,6 +22,17 @@ from typing import TYPE_CHECKING, Any
 import pypdfium2.raw as raw
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from extractors.pdfium import (
+    Handle,
+    count_form_objects,
+    count_segments,
+    form_object,
+    handle,
+    object_bounds,
+    object_kind,
+    page_object,
+    unquick,
+)
 from records.media import HEAD, sniff
 
 if TYPE_CHECKING:
@@ -234,8 +245,9 @@ def code_pictures(page: Any, number: int) -> Iterator[tuple[Picture, float, floa
         )
 
 
-def _is_artwork(item: Any, across: float) -> bool:
+def _is_artwork(image: Handle, across: float) -> bool:
     """Say whether an image is a JPEG finer than any printed code: a logo, slow to decode."""
+    item = unquick(image)
     found = raw.FPDF_IMAGEOBJ_METADATA()
     name = ctypes.create_string_buffer(16)
     raw.FPDFImageObj_GetImageFilter(item, 0, name, len(name))
@@ -278,7 +290,7 @@ def _has_code_shape(across: float, up: float, kind: int) -> bool:
     return kind == _IMAGE and narrow < across < wide and flat < up < tall
 
 
-def _drawn(page: Any) -> Iterator[tuple[int, _Bounds, Any]]:
+def _drawn(page: Any) -> Iterator[tuple[int, _Bounds, Handle]]:
     """Yield kind, (left, bottom, right, top) and object of what a page draws, also inside forms.
 
     A form's own transformation is not applied: most have none, and these are hints.
@@ -287,25 +299,25 @@ def _drawn(page: Any) -> Iterator[tuple[int, _Bounds, Any]]:
     pointers = [ctypes.byref(ctypes.c_float.from_buffer(sides, 4 * n)) for n in range(4)]
     numbers: Any = memoryview(sides).cast("B").cast("f")
     for kind, item in islice(objects_on(page, _MAX_FORMS), _MAX_OBJECTS):
-        if kind in {_PATH, _IMAGE} and raw.FPDFPageObj_GetBounds(item, *pointers):
+        if kind in {_PATH, _IMAGE} and object_bounds(item, *pointers):
             bounds = left, _, right, _ = tuple(numbers)
             large = right - left > _SQUARE_POINTS[0]
-            if kind == _PATH and large and raw.FPDFPath_CountSegments(item) < _CODE_SEGMENTS:
+            if kind == _PATH and large and count_segments(item) < _CODE_SEGMENTS:
                 continue
             yield kind, bounds, item
 
 
-def objects_on(page: Any, forms: int) -> Iterator[tuple[int, Any]]:
+def objects_on(page: Any, forms: int) -> Iterator[tuple[int, Handle]]:
     """Yield kind and object of all that a page draws, also inside so many forms within forms."""
-    return _objects(page.raw, raw.FPDFPage_CountObjects, raw.FPDFPage_GetObject, forms)
+    return _objects(handle(page), raw.FPDFPage_CountObjects(page), page_object, forms)
 
 
-def _objects(holder: Any, count: Any, get: Any, forms: int) -> Iterator[tuple[int, Any]]:
-    for index in range(count(holder)):
+def _objects(
+    holder: Handle, count: int, get: Callable[[Handle, int], Handle], forms: int
+) -> Iterator[tuple[int, Handle]]:
+    for index in range(count):
         item = get(holder, index)
-        kind = raw.FPDFPageObj_GetType(item)
+        kind = object_kind(item)
         yield kind, item
         if kind == _FORM and forms:
-            yield from _objects(
-                item, raw.FPDFFormObj_CountObjects, raw.FPDFFormObj_GetObject, forms - 1
-            )
+            yield from _objects(item, count_form_objects(item), form_object, forms - 1)

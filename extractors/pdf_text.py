@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-import pypdfium2 as pdfium
 import pypdfium2.raw as raw
+from pypdfium2 import PdfiumError
 
+from extractors.pdfium import PdfFile, char_box, handle
 from extractors.words import PageWords, Word
 from records.findings import Finding, finding
 
@@ -47,28 +48,20 @@ Look = Callable[[Any, PageWords, bool], None]
 
 
 def read_text(
-    content: bytes, pages: tuple[int, int] | None = None, look: Look | None = None
+    pdf: PdfFile, pages: tuple[int, int] | None = None, look: Look | None = None
 ) -> TextLayer:
     """Read the text layer of a PDF; `pages` (from 1, both included) limits it.
 
-    Loading a page costs as much as reading it: who wants more of it passes `look`.
-    A locked or damaged file gives a Finding instead of pages; never raises on
-    bad bytes.
+    Whoever wants to see more of each page passes `look`. A locked or damaged file
+    gives a Finding instead of pages; never raises on bad bytes.
     """
     try:
-        pdf = pdfium.PdfDocument(content)
-    except pdfium.PdfiumError as error:
+        count = len(pdf)
+    except PdfiumError as error:
         code = "encrypted" if "assword" in str(error) else "damaged"
         return TextLayer((), (), (finding(code),))
-    try:
-        return _read(pdf, pages, look)
-    finally:
-        pdf.close()
-
-
-def _read(pdf: Any, pages: tuple[int, int] | None, look: Look | None) -> TextLayer:
-    first, last = pages or (1, len(pdf))
-    last = min(last, len(pdf))
+    first, last = pages or (1, count)
+    last = min(last, count)
     findings: list[Finding] = []
     if last - first + 1 > PAGE_LIMIT:
         findings.append(
@@ -84,24 +77,15 @@ def _read(pdf: Any, pages: tuple[int, int] | None, look: Look | None) -> TextLay
     needs_ocr: list[int] = []
     for number in range(first, last + 1):
         try:
-            page = pdf[number - 1]
-        except pdfium.PdfiumError:
+            with pdf.page(number) as page:
+                seen, pictured = _seen(page, number)
+                if look is not None:
+                    look(page, seen, pictured)
+        except PdfiumError:
             findings.append(finding("damaged", where=f"page {number}"))
             continue
-        try:
-            width, height = page.get_size()
-            words, garbage = _words(page, height)
-            pictured = garbage or (not words and _draws(page))
-            if pictured:
-                needs_ocr.append(number)
-                words = []
-            seen = PageWords(
-                number=number, width=width, height=height, words=tuple(words), by="pdf_text"
-            )
-            if look is not None:
-                look(page, seen, pictured)
-        finally:
-            page.close()
+        if pictured:
+            needs_ocr.append(number)
         read.append(seen)
     if needs_ocr and any(page.words for page in read):
         shown = ", ".join(map(str, needs_ocr))
@@ -109,6 +93,15 @@ def _read(pdf: Any, pages: tuple[int, int] | None, look: Look | None) -> TextLay
             finding("no_text", where=f"page {shown}", message="A page has no usable text layer")
         )
     return TextLayer(tuple(read), tuple(needs_ocr), tuple(findings))
+
+
+def _seen(page: Any, number: int) -> tuple[PageWords, bool]:
+    """Return the words of a page, and whether it needs OCR."""
+    width, height = page.get_size()
+    words, garbage = _words(page, height)
+    pictured = garbage or (not words and _draws(page))
+    kept = () if pictured else tuple(words)
+    return PageWords(number=number, width=width, height=height, words=kept, by="pdf_text"), pictured
 
 
 def _draws(page: Any) -> bool:
@@ -164,7 +157,7 @@ def _boxed(text_page: Any, text: str, page: Any, height: float) -> Iterator[Word
     to_start = ctypes.byref(raw.FS_RECTF.from_buffer(edges))
     to_stop = ctypes.byref(raw.FS_RECTF.from_buffer(edges, ctypes.sizeof(raw.FS_RECTF)))
     numbers: Any = memoryview(edges).cast("B").cast("f")
-    loose, chars = raw.FPDFText_GetLooseCharBox, text_page.raw
+    loose, chars = char_box, handle(text_page)
     left, bottom = _origin(page)
     top = height + bottom
     for match in islice(_WORD.finditer(text), WORD_LIMIT):

@@ -43,6 +43,7 @@ from extractors.opinions import own_box, with_closer_look, with_scan_opinion, wi
 from extractors.pages import read_pages
 from extractors.pages.memory import Layout
 from extractors.pdf_text import read_text
+from extractors.pdfium import PdfFile
 from extractors.receipts import fill_gaps, is_receipt, read_receipt
 from extractors.ruled import read_ruled
 from extractors.templates import Template, apply_templates
@@ -121,7 +122,8 @@ def pages_of(document: Document, options: ReadOptions | None = None) -> list[Pag
     seen = _Seen()
     try:
         if media_type == "application/pdf":
-            seen = _see_pdf(data, document.pages, options)
+            with PdfFile(data) as pdf:
+                seen = _see_pdf(pdf, document.pages, options)
         elif media_type.startswith("image/"):
             _look_at_all(data, seen, options)
         elif "text/html" in {media_type, document.media_type}:
@@ -173,10 +175,11 @@ def _pdf(data: bytes, span: tuple[int, int] | None, options: ReadOptions) -> lis
             return _refused("encrypted")
         except (pikepdf.PdfError, ValueError, RecursionError):
             embedded = Embedded()  # PDFium opens files that qpdf cannot
-    seen = _see_pdf(data, span, options)
-    if embedded.readings:
-        return _with_rules(_governed(embedded, seen, options), embedded.xml, options)
-    readings = _read_seen(seen, options, data)
+    with PdfFile(data) as pdf:
+        seen = _see_pdf(pdf, span, options)
+        if embedded.readings:
+            return _with_rules(_governed(embedded, seen, options), embedded.xml, options)
+        readings = _read_seen(seen, options, pdf)
     return [replace(r, findings=(*r.findings, *embedded.findings)) for r in readings]
 
 
@@ -226,7 +229,7 @@ class _Seen:
             self.pictures[picture.number] = picture
 
 
-def _see_pdf(data: bytes, span: tuple[int, int] | None, options: ReadOptions) -> _Seen:
+def _see_pdf(pdf: PdfFile, span: tuple[int, int] | None, options: ReadOptions) -> _Seen:
     seen = _Seen()
     pictured = 0
 
@@ -251,7 +254,7 @@ def _see_pdf(data: bytes, span: tuple[int, int] | None, options: ReadOptions) ->
         except pypdfium2.PdfiumError as failure:
             seen.findings.append(finding("damaged", where=where, message=str(failure)))
 
-    layer = read_text(data, span, look)
+    layer = read_text(pdf, span, look)
     # It reports pages without text; they were looked at here.
     seen.findings[:0] = [f for f in layer.findings if f.code != "no_text"]
     if pictured > options.max_ocr_pages:
@@ -290,7 +293,7 @@ def _read_pages(pages: Sequence[PageWords], options: ReadOptions) -> list[Readin
     )
 
 
-def _read_seen(seen: _Seen, options: ReadOptions, pdf: bytes = b"") -> list[Reading]:
+def _read_seen(seen: _Seen, options: ReadOptions, pdf: PdfFile | None = None) -> list[Reading]:
     """Read the pages' meaning, and add what the payment codes say; `pdf` is the file, if one."""
     if not seen.text:
         findings = tuple(seen.findings) or (finding("no_text"),)
@@ -299,10 +302,12 @@ def _read_seen(seen: _Seen, options: ReadOptions, pdf: bytes = b"") -> list[Read
     if len(readings) == len(seen.pages) == 1 and seen.pages[0].by == "ocr":
         complete = read_receipt if is_receipt(seen.pages) else fill_gaps
         readings = [_with_recalled(readings[0], complete(seen.pages[0], readings[0]))]
-    elif len(readings) == 1 and pdf and all(page.by == "pdf_text" for page in seen.pages):
+    elif (
+        len(readings) == 1 and pdf is not None and all(page.by == "pdf_text" for page in seen.pages)
+    ):
         again = partial(_read_pages, options=options)
         reading = read_ruled(pdf, seen.pages, readings[0], again)
-        readings = [with_text_opinion(reading, pdf, seen.pages)]
+        readings = [with_text_opinion(reading, pdf.content, seen.pages)]
     if seen.pictures:
         other = cache(partial(_asked, seen, options))
         readings = [with_closer_look(r, partial(_closer, seen, options)) for r in readings]

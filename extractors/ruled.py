@@ -14,7 +14,6 @@ from dataclasses import replace
 from itertools import islice
 from typing import Any, NamedTuple
 
-import pypdfium2
 import pypdfium2.raw as raw
 from pdfplumber.table import (
     Table,
@@ -26,6 +25,17 @@ from pdfplumber.table import (
 from pdfplumber.utils.text import extract_words
 
 from extractors.images import objects_on
+from extractors.pdfium import (
+    PdfFile,
+    char_box,
+    count_segments,
+    handle,
+    object_matrix,
+    path_segment,
+    segment_closes,
+    segment_kind,
+    segment_point,
+)
 from extractors.words import Box, PageWords, Word
 from records.documents import Field, Place, Reading
 from records.findings import Finding
@@ -50,7 +60,7 @@ _ABOUT_AMOUNTS = frozenset({"lines_do_not_sum", "due_does_not_sum", "ambiguous_a
 
 
 def read_ruled(
-    data: bytes,
+    pdf: PdfFile,
     pages: Sequence[PageWords],
     reading: Reading,
     read_pages: Callable[[Sequence[PageWords]], Sequence[Reading]],
@@ -62,7 +72,7 @@ def read_ruled(
     """
     if _proof(reading).is_enough or len(pages) > _MAX_PAGES:
         return reading
-    sheets = _ruled_sheets(data, pages)
+    sheets = _ruled_sheets(pdf, pages)
     if not sheets:
         return reading
     moved = {p.number: _set(sheets[p.number], p) for p in pages if p.number in sheets}
@@ -132,23 +142,16 @@ class _Sheet(NamedTuple):
     chars: list[dict[str, Any]]
 
 
-def _ruled_sheets(data: bytes, pages: Sequence[PageWords]) -> dict[int, _Sheet]:
+def _ruled_sheets(pdf: PdfFile, pages: Sequence[PageWords]) -> dict[int, _Sheet]:
     """Find the ruled tables of the pages. PDFium draws and reads; pdfplumber finds the cells."""
     found: dict[int, _Sheet] = {}
-    pdf = pypdfium2.PdfDocument(data)
-    try:
-        for words in pages:
-            if not 0 < len(words.words) < _MAX_WORDS:
-                continue
-            page = pdf[words.number - 1]
-            try:
-                tables = [] if page.get_rotation() else _tables(page)
-                if tables:
-                    found[words.number] = _Sheet(tables, list(_chars(page)))
-            finally:
-                page.close()
-    finally:
-        pdf.close()
+    for words in pages:
+        if not 0 < len(words.words) < _MAX_WORDS:
+            continue
+        with pdf.page(words.number) as page:
+            tables = [] if page.get_rotation() else _tables(page)
+            if tables:
+                found[words.number] = _Sheet(tables, list(_chars(page)))
     return found
 
 
@@ -175,23 +178,23 @@ def _edges(page: Any) -> Iterator[dict[str, Any]]:
     for kind, item in islice(objects_on(page, 1), _MAX_OBJECTS):
         if kind != raw.FPDF_PAGEOBJ_PATH:
             continue
-        count = raw.FPDFPath_CountSegments(item)
+        count = count_segments(item)
         if count > _MAX_SEGMENTS:
             continue  # a drawing, or a code
-        if not raw.FPDFPageObj_GetMatrix(item, to_turn):
+        if not object_matrix(item, to_turn):
             continue
         a, b, c, d, e, f = turn.a, turn.b, turn.c, turn.d, turn.e, turn.f
         before = start = None
         for index in range(count):
-            segment = raw.FPDFPath_GetPathSegment(item, index)
-            raw.FPDFPathSegment_GetPoint(segment, to_x, to_y)
+            segment = path_segment(item, index)
+            segment_point(segment, to_x, to_y)
             across, up = x.value, y.value
             point = (a * across + c * up + e - left, top - (b * across + d * up + f))
-            if raw.FPDFPathSegment_GetType(segment) == raw.FPDF_SEGMENT_MOVETO:
+            if segment_kind(segment) == raw.FPDF_SEGMENT_MOVETO:
                 start = point
             elif before is not None:
                 yield from _edge(before, point)
-            if start is not None and raw.FPDFPathSegment_GetClose(segment):
+            if start is not None and segment_closes(segment):
                 yield from _edge(point, start)
             before = point
 
@@ -211,11 +214,11 @@ def _chars(page: Any) -> Iterator[dict[str, Any]]:
     rect = raw.FS_RECTF()
     to_rect = ctypes.byref(rect)
     text_page = page.get_textpage()
-    held = text_page.raw
+    held = handle(text_page)
     try:
-        for index in range(raw.FPDFText_CountChars(held)):
-            text = chr(raw.FPDFText_GetUnicode(held, index) or 0xFFFD)
-            if text.strip() and raw.FPDFText_GetLooseCharBox(held, index, to_rect):
+        for index in range(raw.FPDFText_CountChars(text_page)):
+            text = chr(raw.FPDFText_GetUnicode(text_page, index) or 0xFFFD)
+            if text.strip() and char_box(held, index, to_rect):
                 yield {
                     "text": text,
                     "x0": rect.left - left,

@@ -182,14 +182,6 @@ def _plain(digits: str, style: Style) -> Decimal:
     return Decimal(f"{whole or 0}.{digits[cut + 1 :]}")
 
 
-class Printed(NamedTuple):
-    """What `figures_in` needs of a word."""
-
-    text: str
-    x0: float
-    x1: float
-
-
 def currency_codes(sign: str) -> tuple[str, ...]:
     """Return the ISO codes a printed sign or word can mean, likeliest first."""
     upper = sign.upper().rstrip(":")
@@ -198,104 +190,92 @@ def currency_codes(sign: str) -> tuple[str, ...]:
     return SIGNS.get(upper) or SIGNS.get(upper.rstrip("."), ())
 
 
-def figures_in(words: Sequence[Printed], height: float) -> list[Figure]:
+def figures_in(
+    words: Sequence[str], lefts: Sequence[float], rights: Sequence[float], height: float
+) -> list[Figure]:
     """Find the numbers in a row of words, joining what belongs together.
 
     `1 234,56`, `- 5,00`, `EUR 12.00` and `19 %` are one figure each. Dates,
-    article numbers and other codes are not figures. `height` is the row's, in
-    points, and scales how far apart the parts may stand.
+    article numbers and other codes are not figures. `lefts` and `rights` are the
+    words' ends in points; `height` is the row's, and scales how far apart the
+    parts may stand.
     """
     found: list[Figure] = []
-    count, at = len(words), 0
-    while at < count:
-        word = words[at]
-        text = word.text
-        if _DIGIT.search(text) is None:
-            at += 1
+    count, last = len(words), 0
+    near = 0.9 * height
+    for at, text in enumerate(words):
+        if at < last or _DIGIT.search(text) is None:
             continue
         match = _FIGURE.fullmatch(text)
         if match is None:
-            at += 1
             continue
-        digits = match["number"]
-        if len(digits) > 1 and digits[0] == "0" and digits[1].isdigit():
-            at += 1
-            continue
-        first, last = at, at + 1
-        x1 = word.x1
-        percent, sign = bool(match["percent"]), match["before"] or match["after"] or ""
-        negative = any(
-            m and m in _ONLY_MINUS for m in (match["minus"], match["minus2"], match["minus3"])
+        opened, minus, before, minus2, digits, hundredths, after, minus3, _, closed, _ = (
+            match.groups()
         )
-        negative = negative or bool(match["open"] == "(" and match["close"] == ")")
+        if len(digits) > 1 and digits[0] == "0" and digits[1].isdigit():
+            continue
+        free = last
+        first, last = at, at + 1
+        x1 = rights[at]
+        percent, sign = bool(hundredths), before or after or ""
+        negative = any(m and m in _ONLY_MINUS for m in (minus, minus2, minus3))
+        negative = negative or (opened == "(" and closed == ")")
         # Thousands set apart by a thin space reach us as words of their own.
-        if digits.isdigit() and len(digits) <= 3 and not percent and not match["after"]:
-            while last < count and words[last].x0 - x1 < 0.62 * height:
-                rest = _THREES.fullmatch(words[last].text)
+        if digits.isdigit() and len(digits) <= 3 and not percent and not after:
+            while last < count and lefts[last] - x1 < 0.62 * height:
+                rest = _THREES.fullmatch(words[last])
                 if rest is None or "." in digits or "," in digits:
                     break
                 tail = rest["tail"]
-                body = words[last].text[: len(words[last].text) - len(tail)]
-                digits += body
+                digits += words[last][: len(words[last]) - len(tail)]
                 sign = sign or tail.strip("-−–*%")
                 percent = "%" in tail
                 negative = negative or any(c in _ONLY_MINUS for c in tail)
-                x1 = words[last].x1
+                x1 = rights[last]
                 last += 1
-        near, free = 0.9 * height, found[-1].last if found else 0
         if (
             first > free
-            and not match["before"]
-            and words[first - 1].text in _ONLY_MINUS
-            and word.x0 - words[first - 1].x1 < near
+            and not before
+            and words[first - 1] in _ONLY_MINUS
+            and lefts[at] - rights[first - 1] < near
         ):
             negative, first = True, first - 1
         if (
             first > free
             and not sign
-            and _ONLY_SIGN.fullmatch(words[first - 1].text)
-            and words[first].x0 - words[first - 1].x1 < 2.5 * near
+            and _ONLY_SIGN.fullmatch(words[first - 1])
+            and lefts[first] - rights[first - 1] < 2.5 * near
         ):
             first -= 1
-            sign = words[first].text
+            sign = words[first]
             if (
                 first > free
-                and words[first - 1].text in _ONLY_MINUS
-                and words[first].x0 - words[first - 1].x1 < near
+                and words[first - 1] in _ONLY_MINUS
+                and lefts[first] - rights[first - 1] < near
             ):
                 negative, first = True, first - 1
-        if last < count and words[last].x0 - x1 < near:
-            follower = words[last].text
+        if last < count and lefts[last] - x1 < near:
+            follower = words[last]
             if follower in {"%", "%)", "%:"}:
-                percent, x1, last = True, words[last].x1, last + 1
-            elif not sign and _ONLY_SIGN.fullmatch(follower) and not _leads(words, last, x1):
-                sign, x1, last = follower, words[last].x1, last + 1
-        if last < count and words[last].text in _ONLY_MINUS and words[last].x0 - x1 < 0.4 * height:
-            after = words[last + 1] if last + 1 < count else None
-            if after is None or after.x0 - words[last].x1 > 0.6 * height:
-                negative, x1, last = True, words[last].x1, last + 1
+                percent, x1, last = True, rights[last], last + 1
+            elif not sign and _ONLY_SIGN.fullmatch(follower):
+                nearer = lefts[last] - x1
+                leads = words[last + 1][:1].isdigit() if last + 1 < count else False
+                # A sign may stand nearer to the number after it than to this one.
+                if not leads or lefts[last + 1] - rights[last] >= nearer:
+                    sign, x1, last = follower, rights[last], last + 1
+        if (
+            last < count
+            and words[last] in _ONLY_MINUS
+            and lefts[last] - x1 < 0.4 * height
+            and (last + 1 == count or lefts[last + 1] - rights[last] > 0.6 * height)
+        ):
+            negative, x1, last = True, rights[last], last + 1
+        printed = " ".join(words[first:last])
         found.append(
-            Figure(
-                first,
-                last,
-                " ".join(w.text for w in words[first:last]),
-                digits,
-                negative,
-                percent,
-                sign,
-                words[first].x0,
-                x1,
-            )
+            Figure(first, last, printed, digits, negative, percent, sign, lefts[first], x1)
         )
-        at = last
     return found
-
-
-def _leads(words: Sequence[Printed], at: int, x1: float) -> bool:
-    """Say whether the sign at `at` stands nearer to the number after it than to the one before."""
-    if at + 1 >= len(words) or not words[at + 1].text[:1].isdigit():
-        return False
-    return words[at + 1].x0 - words[at].x1 < words[at].x0 - x1
 
 
 def style_of(figures: Sequence[Figure]) -> Style | None:

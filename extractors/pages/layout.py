@@ -13,8 +13,7 @@ from typing import NamedTuple
 from extractors.pages.dates import Printed as PrintedDate
 from extractors.pages.dates import dates_in
 from extractors.pages.figures import Figure, figures_in
-from extractors.pages.figures import Printed as PrintedWord
-from extractors.pages.lexicon import Match, fold, lexicon, lookalike
+from extractors.pages.lexicon import Lexicon, Match, fold, lexicon, lookalike
 from extractors.words import Box, PageWords
 
 
@@ -158,9 +157,11 @@ def sheet_of(pages: Sequence[PageWords]) -> Sheet:
     """Lay out pages; words that touch nothing else become rows of their own."""
     rows: list[Row] = []
     for page in pages:
+        ocr = page.by == "ocr"
+        words, titles = lexicon("labels", ocr=ocr), lexicon("kinds", ocr=ocr)
         for part in _columns(_tokens(page), page):
             for tokens in _grouped(part):
-                rows.append(_row(page, len(rows), tokens))
+                rows.append(_row(page.number, len(rows), tokens, words, titles))
     return Sheet(
         tuple(rows),
         tuple(p.number for p in pages),
@@ -177,9 +178,14 @@ def _tokens(page: PageWords) -> list[Token]:
     ocr = page.by == "ocr"
     tokens = []
     for word in page.words:
-        text, (x0, top, x1, bottom) = word.text, word.box
+        text, (x0, top, x1, bottom), confidence = word
         # Upright words only: a stamp along the margin would tear every row apart.
         if bottom - top > 2.5 * (x1 - x0) and len(text) > 3 and bottom - top > 30:
+            continue
+        if text.isalpha():
+            # Most words; nothing can be glued to one of letters only.
+            key = lookalike(fold(text)) if ocr else fold(text)
+            tokens.append(Token(text, x0, top, x1, bottom, confidence, key))
             continue
         glued = None
         parts: tuple[str, ...] = (text,)
@@ -202,7 +208,7 @@ def _tokens(page: PageWords) -> list[Token]:
             key = fold(part)
             if ocr and not key.isdigit():
                 key = lookalike(key)
-            tokens.append(Token(part, x0, top, x0 + width, bottom, word.confidence, key))
+            tokens.append(Token(part, x0, top, x0 + width, bottom, confidence, key))
             x0 += width
     return tokens
 
@@ -309,7 +315,7 @@ def _grouped(tokens: list[Token]) -> list[list[Token]]:
     return groups
 
 
-def _row(page: PageWords, index: int, tokens: list[Token]) -> Row:
+def _row(page: int, index: int, tokens: list[Token], words: Lexicon, titles: Lexicon) -> Row:
     texts, lefts, tops, rights, bottoms, _, keys = zip(*tokens, strict=True)
     height = sum(map(sub, bottoms, tops)) / len(tokens)
     reach = max(height, 4.0)
@@ -322,11 +328,9 @@ def _row(page: PageWords, index: int, tokens: list[Token]) -> Row:
         free = list(texts)
         for found in dates:
             free[found.first : found.last] = [""] * (found.last - found.first)
-        figures = tuple(figures_in(list(map(PrintedWord, free, lefts, rights)), reach))
-    ocr = page.by == "ocr"
-    words, titles = lexicon("labels", ocr=ocr), lexicon("kinds", ocr=ocr)
+        figures = tuple(figures_in(free, lefts, rights, reach))
     return Row(
-        page.number,
+        page,
         index,
         min(tops),
         max(bottoms),

@@ -113,9 +113,11 @@ class Lexicon:
         """
         senses, starts, known = self._senses, self._starts, self._known
         matches: list[Match] = []
+        # Most words begin no wording at all, and many rows hold only such words.
+        if known.isdisjoint(keys):
+            return matches
         count, end = len(keys), 0
         for first, key in enumerate(keys):
-            # Most words begin no wording at all.
             if key not in known or first < end:
                 continue
             last, found = first + 1, ""

@@ -8,7 +8,8 @@ import pikepdf
 import pytest
 from reportlab.pdfgen import canvas
 
-from extractors.pdf_text import is_garbage, read_text
+from extractors.pdf_text import TextLayer, is_garbage, read_text
+from extractors.pdfium import PdfFile
 
 
 def pdf(*pages: list[tuple[float, float, str]]) -> bytes:
@@ -24,8 +25,13 @@ def pdf(*pages: list[tuple[float, float, str]]) -> bytes:
     return out.getvalue()
 
 
+def layer_of(content: bytes, pages: tuple[int, int] | None = None) -> TextLayer:
+    with PdfFile(content) as file:
+        return read_text(file, pages)
+
+
 def test_words_have_boxes_from_the_top_left() -> None:
-    layer = read_text(pdf([(100, 50, "Invoice 4711"), (300, 800, "foot")]))
+    layer = layer_of(pdf([(100, 50, "Invoice 4711"), (300, 800, "foot")]))
     (page,) = layer.pages
     assert [w.text for w in page.words] == ["Invoice", "4711", "foot"]
     left, top, right, bottom = page.words[0].box
@@ -35,7 +41,7 @@ def test_words_have_boxes_from_the_top_left() -> None:
 
 
 def test_pages_can_be_chosen() -> None:
-    layer = read_text(pdf([(9, 9, "one")], [(9, 9, "two")], [(9, 9, "three")]), (2, 3))
+    layer = layer_of(pdf([(9, 9, "one")], [(9, 9, "two")], [(9, 9, "three")]), (2, 3))
     assert [(p.number, p.words[0].text) for p in layer.pages] == [(2, "two"), (3, "three")]
 
 
@@ -44,7 +50,7 @@ def test_a_moved_crop_box_moves_the_words() -> None:
         document.pages[0].cropbox = [50, 42, 545, 842]
         out = io.BytesIO()
         document.save(out)
-    (page,) = read_text(out.getvalue()).pages
+    (page,) = layer_of(out.getvalue()).pages
     assert page.width == pytest.approx(495)
     assert page.words[0].box[0] == pytest.approx(50, abs=1.5)
     assert page.words[0].box[1] == pytest.approx(41, abs=4)
@@ -54,13 +60,13 @@ def test_a_locked_file_is_a_finding() -> None:
     with pikepdf.open(io.BytesIO(pdf([(9, 9, "secret")]))) as document:
         out = io.BytesIO()
         document.save(out, encryption=pikepdf.Encryption(owner="o", user="u"))
-    layer = read_text(out.getvalue())
+    layer = layer_of(out.getvalue())
     assert [f.code for f in layer.findings] == ["encrypted"] and layer.pages == ()
 
 
 @pytest.mark.parametrize("content", [b"", b"%PDF-1.7\n", b"%PDF-1.4 \xff\x00 garbage" * 40])
 def test_a_damaged_file_is_a_finding(content: bytes) -> None:
-    layer = read_text(content)
+    layer = layer_of(content)
     assert [f.code for f in layer.findings] == ["damaged"]
 
 
@@ -88,7 +94,7 @@ def test_a_page_of_drawings_needs_ocr() -> None:
     sheet.showPage()
     sheet.showPage()
     sheet.save()
-    layer = read_text(out.getvalue())
+    layer = layer_of(out.getvalue())
     assert layer.needs_ocr == (1,)
     assert [bool(p.words) for p in layer.pages] == [False, True, False]
     assert [f.code for f in layer.findings] == ["no_text"]
@@ -100,5 +106,5 @@ def test_words_at_no_place_are_no_words() -> None:
         page.contents_add(b"BT /F1 1e38 Tf 1e38 0 0 1e38 1e38 1e38 Tm (far away) Tj ET")
         out = io.BytesIO()
         document.save(out)
-    for seen in read_text(out.getvalue()).pages:
+    for seen in layer_of(out.getvalue()).pages:
         assert all(abs(side) < 1e6 for word in seen.words for side in word.box)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,9 @@ import pytest
 from extractors import ruled
 from extractors.pages import read_pages
 from extractors.pdf_text import read_text
+from extractors.pdfium import PdfFile
 from extractors.reading import ReadOptions, read
+from extractors.words import PageWords
 from fixtures.collection import Specimen, invent_specimens
 from fixtures.press.printing import print_bill
 from fixtures.wording import LANGUAGES
@@ -28,6 +31,11 @@ SPECIMENS = [
 
 def _printed(specimen: Specimen) -> bytes:
     return print_bill(specimen.bill, replace(specimen.house, layout="ruled")).pdf
+
+
+def _pages(pdf: bytes) -> Sequence[PageWords]:
+    with PdfFile(pdf) as file:
+        return read_text(file).pages
 
 
 def _read(pdf: bytes, folder: Path) -> Reading:
@@ -60,7 +68,7 @@ def test_rules_place_what_words_alone_do_not(tmp_path: Path) -> None:
     for specimen in SPECIMENS:
         pdf = _printed(specimen)
         lines += len(specimen.bill.items)
-        words += _right(read_pages(read_text(pdf).pages)[0], specimen)
+        words += _right(read_pages(_pages(pdf))[0], specimen)
         cells += _right(_read(pdf, tmp_path), specimen)
     assert lines > 40
     assert words < 0.8 * lines
@@ -69,9 +77,7 @@ def test_rules_place_what_words_alone_do_not(tmp_path: Path) -> None:
 
 def test_a_value_stands_where_it_is_printed_not_where_it_was_set(tmp_path: Path) -> None:
     specimen = next(
-        s
-        for s in SPECIMENS
-        if _right(read_pages(read_text(_printed(s)).pages)[0], s) < len(s.bill.items)
+        s for s in SPECIMENS if _right(read_pages(_pages(_printed(s)))[0], s) < len(s.bill.items)
     )
     pdf = _printed(specimen)
     amounts = [f for f in _read(pdf, tmp_path).fields if f.name == "net_amount"]

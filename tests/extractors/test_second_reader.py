@@ -9,6 +9,7 @@ import pdfplumber
 import pytest
 
 from extractors.pdf_text import read_text
+from extractors.pdfium import PdfFile
 from fixtures.collection import write_invoices
 
 
@@ -23,8 +24,8 @@ def test_both_readers_see_the_same_signs_on_every_page(printed: list[Path]) -> N
     """Where words part is each reader's own; no sign may be lost, doubled or another."""
     assert len(printed) == 8
     for path in printed:
-        layer = read_text(path.read_bytes())
-        with pdfplumber.open(path) as other:
+        with PdfFile(path.read_bytes()) as file, pdfplumber.open(path) as other:
+            layer = read_text(file)
             assert len(layer.pages) == len(other.pages)
             for page, twin in zip(layer.pages, other.pages, strict=True):
                 ours = Counter("".join(word.text for word in page.words))
@@ -35,8 +36,8 @@ def test_both_readers_see_the_same_signs_on_every_page(printed: list[Path]) -> N
 def test_both_readers_see_words_in_the_same_places(printed: list[Path]) -> None:
     compared = 0
     for path in printed:
-        layer = read_text(path.read_bytes())
-        with pdfplumber.open(path) as other:
+        with PdfFile(path.read_bytes()) as file, pdfplumber.open(path) as other:
+            layer = read_text(file)
             for page, twin in zip(layer.pages, other.pages, strict=True):
                 once = Counter(word.text for word in page.words)
                 theirs = twin.extract_words(x_tolerance=1.5)
