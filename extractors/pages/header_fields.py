@@ -124,8 +124,12 @@ def add_dates(
     found = dated.date_candidates(draft.sheet, taken)
     order = dated.order_of(draft.sheet) or told or _order(draft, evidence, vats)
     agreed = payment_terms(draft.sheet, taken)
-    found["due_date"] = [c for c in found.get("due_date", []) if not agreed.claims(c.row, c.dated)]
+    for name in ("issue_date", "due_date"):
+        found[name] = [c for c in found.get(name, []) if not agreed.claims(c.row, c.dated)]
     issue = _date(draft, "issue_date", found, order, None)
+    # Where the discount ends only less is due: `1,163.75 if paid by 13 May`.
+    ends = {d.until(issue, order) for d in agreed.discounts}
+    found["due_date"] = [c for c in found["due_date"] if c.dated.printed.read(order) not in ends]
     due = _date(draft, "due_date", found, order, issue)
     _date(draft, "delivery_date", found, order, None)
     if due is None and issue is not None:

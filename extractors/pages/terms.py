@@ -23,6 +23,13 @@ _REFUSED = re.compile(
     r"(?:skonto\w*|discount|escompte|\w*korting|sconto|descuento|desconto|rabatu?)\b",
     re.IGNORECASE,
 )
+# What else is to be done within days: claims, returns, deliveries.
+_OTHER_DAYS = re.compile(
+    r"rekl[ao]m|reclam|réclam|beanstand|mängel|widerspr|einspruch|rückgabe|umtausch|retour|return"
+    r"|refund|complain|dispute|object|claim|gültig|valid|liefer|deliver|livr|lever|entreg|consegn"
+    r"|dostaw|zwrot|garanti|warrant|devol|reso\b|resi\b|contest|bezwaar|klacht|cancel|kündig|storn",
+    re.IGNORECASE,
+)
 _IF = re.compile(r"\b(?:bei|wenn|if|when|si|bij|als|se|jeśli|przy|pour|per|para)\b", re.IGNORECASE)
 _DAY_KEYS = frozenset(
     {
@@ -126,7 +133,9 @@ def payment_terms(sheet: Sheet, taken: frozenset[int]) -> Terms:
             discount = _discount(clause, clauses)
             if discount is not None:
                 discounts.append(discount)
-            elif clause.days and not _DISCOUNT.search(_REFUSED.sub("", clause.text)):
+            elif clause.days and not (
+                _DISCOUNT.search(_REFUSED.sub("", clause.text)) or _OTHER_DAYS.search(clause.text)
+            ):
                 net.append(clause)
     return Terms(tuple(discounts), tuple(net))
 

@@ -28,6 +28,9 @@ from extractors.pages.layout import Sheet
 #: No tax is a larger part of the total that includes it: 27 % of the net is 21 % of the gross.
 _LARGEST_TAX = Decimal("0.25")
 
+#: What says that an amount between net and gross total is something else than tax.
+_NO_TAX = ("charge_total", "allowance_total", "prepaid_total", "skonto", "rounding_amount")
+
 
 @dataclass(slots=True)
 class Totals:
@@ -138,8 +141,7 @@ def _triple(found: list[Occurrence], taxes: list[TaxRow], sums: Sums) -> Totals:
         elif len(taxes) > 1 and abs(abs(difference) - every) <= CENT:
             score, why = 1.5, "the tax rows explain the difference of net and gross"
         elif difference in amounts and len(amounts) < 40:
-            rate = difference / n.value * 100
-            if not any(abs(rate - r) < Decimal("0.15") for r in RATES if r):
+            if not _may_be_tax(amounts[difference], n.value):
                 continue
             chosen, score, why = amounts[difference], 1.0, "net and tax add up to gross"
         elif parts and abs(abs(difference) - parts) <= CENT:
@@ -198,6 +200,14 @@ def _triple(found: list[Occurrence], taxes: list[TaxRow], sums: Sums) -> Totals:
         _due_instead_of_gross(best, found)
         return best
     return _by_label(found, gross, net, tax, taxes, sums)
+
+
+def _may_be_tax(item: Occurrence, net: Decimal) -> bool:
+    """Say whether an amount that nothing calls tax is one: of a rate in force, and no charge."""
+    if max((item.concepts.get(c, 0) for c in _NO_TAX), default=0) >= 0.5:
+        return False
+    rates = [r for r in RATES if r]
+    return any(abs(net * rate / 100 - item.value) <= 3 * CENT for rate in rates)
 
 
 def _less_withheld(found: list[Occurrence], taxes: list[TaxRow]) -> Totals | None:

@@ -21,6 +21,7 @@ Rechnungsdatum     03.02.2026
 """
 BOTH = ("2026-03-05", "2", "2026-02-13")
 ONLY_DISCOUNT = (None, "2", "2026-02-13")
+NOTHING = (None, None, None)
 ONLY_DUE = ("2026-03-05", None, None)
 
 CASES = [
@@ -43,6 +44,12 @@ CASES = [
     ("Zahlbar bis 05.03.2026, kein Skonto.", ONLY_DUE),
     ("Payment by 05/03/2026. Interest on late payments: 8 %", ONLY_DUE),
     ("Zahlbar bis 05.03.2026. Im Betrag sind 7 % Versicherungsteuer enthalten.", ONLY_DUE),
+    ("2 % Skonto innerhalb von 10 Tagen. Bei Zahlung bis 13.02.2026: 116,62 EUR", ONLY_DISCOUNT),
+    ("Sconto 2 % entro 10 giorni.\nImporto se pagato entro il 13/02/2026: 116,62", ONLY_DISCOUNT),
+    ("Sconto 2 % entro 10 giorni. Da pagare entro il 05/03/2026", BOTH),
+    ("Zahlbar innerhalb von 30 Tagen. Reklamationen innerhalb von 8 Tagen.", ONLY_DUE),
+    ("Claims must be made within 8 days of receipt.", NOTHING),
+    ("Reklamacje w ciągu 14 dni.", NOTHING),
     # Two offers: which of them is taken is not ours to say.
     ("3 % Skonto bis 08.02.2026, 2 % Skonto bis 13.02.2026, fällig am 05.03.2026", ONLY_DUE),
 ]  # fmt: skip
