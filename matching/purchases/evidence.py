@@ -41,6 +41,8 @@ CHARGE_WORDS = word_set(
 LONGEST_TEXT = 300
 #: Identity below this many points is no identity.
 TELLING = 20
+#: From here on an article number names the goods.
+_CERTAIN = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +149,6 @@ def weigh(
     is ordered again and again. `misspelt` also looks for typing errors in the
     description and for other languages, which is slow.
     """
-    identity = _identity(goods, position, strength, misspelt)
     latest = position.latest
     conversions = books.conversions
     factor = conversions.factor(position.article, goods.line.unit, latest.unit)
@@ -158,6 +159,10 @@ def weigh(
         if goods.price is not None:
             price = _compared_price(goods, goods.price, position, invoice.issue_date, factor)
     gap = _price_gap(price, position, invoice.issue_date)
+    # Of hundreds of open orders nobody named, the price alone rules out most.
+    if strength is Strength.NONE and not _price_near(gap, _CERTAIN):
+        return None
+    identity = _identity(goods, position, strength, misspelt)
     price_fits = gap is not None and gap <= price_percent
     open_quantity = books.received(position) - books.billed(position)
     left = latest.quantity - books.billed(position)
@@ -259,7 +264,7 @@ def _price_gap(price: Decimal | None, position: Position, day: date | None) -> D
 
 
 def _price_near(gap: Decimal | None, identity: int) -> bool:
-    limit = 30 if identity >= 50 else 5
+    limit = 30 if identity >= _CERTAIN else 5
     return gap is not None and gap <= limit
 
 
