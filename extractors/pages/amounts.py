@@ -121,8 +121,8 @@ def occurrences(sheet: Sheet, style: Style, taken: frozenset[int]) -> Iterator[O
             page, above = row.page, []
         hits: list[_Hit] = []
         for match in row.labels:
-            concepts = {s.concept: s.weight for s in match.senses if s.concept in _AMOUNTS}
-            if concepts:
+            if not _AMOUNTS.isdisjoint(match.concepts):
+                concepts = {s.concept: s.weight for s in match.senses if s.concept in _AMOUNTS}
                 hits.append(_Hit(match, concepts))
         if row.index not in taken:
             yield from _in_row(sheet, row, hits, above, style)

@@ -90,7 +90,7 @@ def _vote(
         return
     code, sure, why = codes[0], 0.97, f"'{sign}' beside an amount"
     if len(codes) > 1:
-        words = {token.key for r in sheet.rows for token in r.tokens}
+        words = {key for r in sheet.rows for key in r.keys}
         hinted = [c for c in codes if words & _COUNTRY_HINTS.get(c, frozenset())]
         printed = [c for c in codes if re.search(rf"\b{c}\b", sheet.text)]
         if len(printed) == 1:
@@ -107,7 +107,7 @@ def _vote(
 def _labelled(sheet: Sheet) -> Evidence | None:
     for row in sheet.rows:
         for match in row.labels:
-            if not any(s.concept == "currency" for s in match.senses):
+            if "currency" not in match.concepts:
                 continue
             limit = min(len(row.tokens), match.last + 4)
             for at in range(match.last, limit):

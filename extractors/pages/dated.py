@@ -34,11 +34,11 @@ def date_candidates(sheet: Sheet, taken: frozenset[int]) -> dict[str, list[DateC
                 found.setdefault(concept, []).append(candidate)
     for row in sheet.rows:
         for at, match in enumerate(row.labels):
+            if DATES.isdisjoint(match.concepts):
+                continue
             if any(p.says(row, match.first) for p in parts):
                 continue
             wanted = {s.concept: s.weight for s in match.senses if s.concept in DATES}
-            if not wanted:
-                continue
             for dated, home, score in _dates_of(sheet, row, match, at):
                 if row.index in taken and max(wanted.values()) < 0.9:
                     continue
@@ -88,7 +88,7 @@ def _dates_of(sheet: Sheet, row: Row, match: Match, at: int) -> Iterator[tuple[D
                 score *= 0.7
             yield dated, row, score
             return
-        paired = [m for m in between if any(s.concept in DATES | REFERENCES for s in m.senses)]
+        paired = [m for m in between if not (DATES | REFERENCES).isdisjoint(m.concepts)]
         if not paired or dated.x0 - row.tokens[match.last - 1].x1 < 2 * row.height:
             yield dated, row, 0.45
     if _ends_sentence(row, match):
@@ -102,8 +102,7 @@ def _dates_of(sheet: Sheet, row: Row, match: Match, at: int) -> Iterator[tuple[D
         hits = [d for d in other.dates if min(d.x1, x1) - max(d.x0, x0) > -1]
         if hits:
             if any(
-                m.last <= hits[0].first and any(s.concept in DATES for s in m.senses)
-                for m in other.labels
+                m.last <= hits[0].first and not DATES.isdisjoint(m.concepts) for m in other.labels
             ):
                 break
             yield hits[0], other, 0.88
@@ -125,7 +124,7 @@ def _beside_titles(sheet: Sheet) -> Iterator[DateCandidate]:
         if not row.dates:
             continue
         for match in row.titles:
-            if any(s.concept in wanted for s in match.senses) and (
+            if not wanted.isdisjoint(match.concepts) and (
                 match.first == 0 or not row.joined[match.first]
             ):
                 after = [d for d in row.dates if d.first >= match.last]
@@ -143,7 +142,7 @@ def _beside_titles(sheet: Sheet) -> Iterator[DateCandidate]:
                         numbered = any(
                             m.last > match.first and m.first < after[0].first
                             for m in row.labels
-                            if any(s.concept == "invoice_number" for s in m.senses)
+                            if "invoice_number" in m.concepts
                         )
                         yield DateCandidate(
                             row,

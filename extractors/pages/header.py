@@ -114,13 +114,15 @@ def references(sheet: Sheet, taken: frozenset[int]) -> dict[str, list[Candidate]
                 found.setdefault(concept, []).append(candidate._replace(score=score))
     for row in sheet.rows:
         for at, match in enumerate(row.labels):
+            if REFERENCES.isdisjoint(match.concepts):
+                continue
             wanted = {s.concept: s.weight for s in match.senses if s.concept in REFERENCES}
-            if not wanted or (row.index in taken and "purchase_order_ref" not in wanted):
+            if row.index in taken and "purchase_order_ref" not in wanted:
                 continue
             if any(p.says(row, match.first) for p in parts):
                 continue
             # A word with a second meaning (`Klant`: number or party) is weaker as a label.
-            others = len({s.concept for s in match.senses} - wanted.keys())
+            others = len(match.concepts - wanted.keys())
             for candidate in _values(sheet, row, match, at):
                 for concept, weight in wanted.items():
                     if weight <= 0.4:
@@ -156,9 +158,8 @@ def _bare(sheet: Sheet, row: Row, match: Match, weight: float) -> float:
         if row.top - other.bottom > 4.5 * row.height:
             continue
         for label in other.labels:
-            if abs(other.tokens[label.first].x0 - x0) < 40 and any(
-                s.concept in _PARTY for s in label.senses
-            ):
+            near = abs(other.tokens[label.first].x0 - x0) < 40
+            if near and not _PARTY.isdisjoint(label.concepts):
                 return weight
     return 0.78
 
@@ -270,9 +271,8 @@ def _below(sheet: Sheet, row: Row, match: Match) -> Iterator[Candidate]:
 
 def _cell_start(row: Row, match: Match) -> int:
     """Return where a label begins, with what says the same before it: `Numer / Invoice no.`."""
-    concepts = {s.concept for s in match.senses}
     for other in row.labels:
-        same = not concepts.isdisjoint(s.concept for s in other.senses)
+        same = not match.concepts.isdisjoint(other.concepts)
         if same and other.last == match.first and row.joined[match.first]:
             return other.first
     return match.first
@@ -298,7 +298,7 @@ def _after_titles(sheet: Sheet, taken: frozenset[int]) -> Iterator[Candidate]:
         if row.index in taken:
             continue
         for match in row.titles:
-            if not any(s.concept in wanted for s in match.senses):
+            if wanted.isdisjoint(match.concepts):
                 continue
             labelled = any(
                 m.first <= match.first < m.last and m.last > match.last for m in row.labels

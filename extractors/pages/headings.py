@@ -53,7 +53,7 @@ def headings(sheet: Sheet, told: Sequence[HeadWord] = ()) -> Iterator[Heading]:
             # One phrase heads no two columns.
             at += 1
             continue
-        if sum(map(words.knows, [t.key for t in row.tokens])) < 2:
+        if sum(map(words.knows, row.keys)) < 2:
             at += 1
             continue
         own = heads(at)
@@ -99,7 +99,7 @@ class _Head(NamedTuple):
 
 def _heads(row: Row, words: Lexicon) -> Iterator[_Head]:
     """Yield the headings of one row: known wordings, and the words between them."""
-    keys = [t.key for t in row.tokens]
+    keys = row.keys
     gaps = [b.x0 - a.x1 for a, b in pairwise(row.tokens)]
     # The narrowest gap is the space between words; a column gap is wider.
     space = min((g for g in gaps if g > 0.1 * row.height), default=row.height)
@@ -109,23 +109,23 @@ def _heads(row: Row, words: Lexicon) -> Iterator[_Head]:
     at = 0
     while at < len(row.tokens):
         match = found.get(at)
+        senses = match.senses if match else ()
         if row.tokens[at].text.startswith("("):
             # `(excl. VAT)` qualifies the heading it stands with.
-            match, last = None, at + 1
+            senses, last = (), at + 1
             while last < len(row.tokens) and not row.tokens[last - 1].text.endswith(")"):
                 if not joined[last]:
                     break
                 last += 1
         elif match:
             # `Total c/` over `IVA`: the wording may go on in the row below.
-            last, key, senses = match.last, match.key, match.senses
+            last, key = match.last, match.key
             while last < len(row.tokens) and joined[last]:
                 key += keys[last]
                 more = _qualified(key, words)
                 if not more and (last in found or not words.begins(key)):
                     break
                 last, senses = last + 1, more or senses
-            match = match._replace(senses=senses)
         else:
             last = at + 1
             while last < len(row.tokens) and joined[last] and last not in found:
@@ -133,9 +133,7 @@ def _heads(row: Row, words: Lexicon) -> Iterator[_Head]:
         tokens = row.tokens[at:last]
         key = "".join(t.key for t in tokens)
         if key:
-            yield _Head(
-                tokens[0].x0, tokens[-1].x1, row.top, key, match.senses if match else (), last - at
-            )
+            yield _Head(tokens[0].x0, tokens[-1].x1, row.top, key, senses, last - at)
         at = last
 
 

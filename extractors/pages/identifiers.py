@@ -78,8 +78,7 @@ def ibans(sheet: Sheet) -> Iterator[Identifier]:
                 whole += piece
                 last += 1
             labelled = any(
-                m.last <= at and at - m.last <= 2 and any(s.concept == "iban" for s in m.senses)
-                for m in row.labels
+                m.last <= at and at - m.last <= 2 and "iban" in m.concepts for m in row.labels
             )
             labelled = labelled or (at == 0 and _ends_with_label(sheet, row))
             if len(whole) == length:
@@ -94,10 +93,7 @@ def _ends_with_label(sheet: Sheet, row: Row) -> bool:
     if row.index == 0:
         return False
     above = sheet.rows[row.index - 1]
-    return any(
-        m.last == len(above.tokens) and any(s.concept == "iban" for s in m.senses)
-        for m in above.labels
-    )
+    return any(m.last == len(above.tokens) and "iban" in m.concepts for m in above.labels)
 
 
 def iban_is_sound(value: str) -> bool:
@@ -113,7 +109,7 @@ def bics(sheet: Sheet) -> Iterator[Identifier]:
     """Yield BICs that stand beside their label; nothing else tells one from a word."""
     for row in sheet.rows:
         for match in row.labels:
-            if not any(s.concept == "bic" for s in match.senses):
+            if "bic" not in match.concepts:
                 continue
             for at in range(match.last, min(match.last + 3, len(row.tokens))):
                 text = row.tokens[at].text.strip(":,;.()|")
@@ -161,7 +157,7 @@ def vat_ids(sheet: Sheet, accounts: Sequence[Identifier] = ()) -> Iterator[Ident
             # Bare `VAT` or `IVA` stands before rates and titles as well.
             if len(match.key) < 5 and match.key not in _NATIONAL_NAMES:
                 continue
-            if not any(s.concept == "vat_id" for s in match.senses):
+            if "vat_id" not in match.concepts:
                 continue
             found = _national(row, match.last)
             if found:
@@ -187,10 +183,7 @@ def _vat_at(row: Row, at: int) -> Identifier | None:
             break
     if best is None:
         return None
-    labelled = any(
-        m.last <= at and at - m.last <= 3 and any(s.concept == "vat_id" for s in m.senses)
-        for m in row.labels
-    )
+    labelled = any(m.last <= at and at - m.last <= 3 and "vat_id" in m.concepts for m in row.labels)
     value = best[1]
     proved = vat_id_is_sound(value)
     return Identifier(row, at, best[0], value, proved, labelled) if proved or labelled else None

@@ -90,9 +90,7 @@ def _titles_in(row: Row, usual: float, sheet: Sheet) -> list[Title]:
 def _refers(row: Row, match: Match) -> bool:
     """Say whether the words name another invoice: `Original invoice`."""
     return any(
-        m.first <= match.first
-        and m.last >= match.last
-        and any(s.concept == "preceding_invoice_ref" for s in m.senses)
+        m.first <= match.first and m.last >= match.last and "preceding_invoice_ref" in m.concepts
         for m in row.labels
     )
 
@@ -173,5 +171,5 @@ def _standing(title: Title) -> float:
 
 
 def _mentions_invoice(sheet: Sheet) -> bool:
-    keys = (token.key for row in sheet.rows for token in row.tokens)
+    keys = (key for row in sheet.rows for key in row.keys)
     return any(stem in key for key in keys for stem in _INVOICE_STEMS)

@@ -43,7 +43,8 @@ class Dated(NamedTuple):
 class Row:
     """Tokens on one line of a page, from left to right.
 
-    `joined[i]` says that token i continues the phrase of token i-1. `labels`,
+    `keys` are the tokens' own; `joined[i]` says that token i continues the phrase
+    of token i-1. `labels`,
     `titles`, `figures` and `dates` are what was recognised, `spans` the phrases; `index` counts the rows of
     the whole document.
     """
@@ -53,6 +54,7 @@ class Row:
     top: float
     bottom: float
     tokens: tuple[Token, ...]
+    keys: tuple[str, ...]
     joined: tuple[bool, ...]
     labels: tuple[Match, ...]
     titles: tuple[Match, ...]
@@ -335,6 +337,7 @@ def _row(page: int, index: int, tokens: list[Token], words: Lexicon, titles: Lex
         min(tops),
         max(bottoms),
         tuple(tokens),
+        keys,
         tuple(joined),
         tuple(words.matches(keys, joined)),
         tuple(titles.matches(keys, joined)),

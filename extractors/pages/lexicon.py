@@ -71,12 +71,16 @@ class Sense(NamedTuple):
 
 
 class Match(NamedTuple):
-    """A wording found: words `first` to `last` (exclusive) and what they can mean."""
+    """A wording found: words `first` to `last` (exclusive) and what they can mean.
+
+    `concepts` are those of its senses.
+    """
 
     first: int
     last: int
     key: str
     senses: tuple[Sense, ...]
+    concepts: frozenset[str]
 
 
 class Lexicon:
@@ -85,6 +89,7 @@ class Lexicon:
     def __init__(self, senses: dict[str, tuple[Sense, ...]]) -> None:
         """Index `senses` by folded wording."""
         self._senses = senses
+        self._concepts = {key: frozenset(s.concept for s in own) for key, own in senses.items()}
         self._starts = {key[:n] for key in senses for n in range(1, len(key))}
         self._known = self._starts | senses.keys()
 
@@ -131,7 +136,7 @@ class Lexicon:
                 key += keys[last]
                 last += 1
             if found:
-                matches.append(Match(first, end, found, senses[found]))
+                matches.append(Match(first, end, found, senses[found], self._concepts[found]))
         return matches
 
 

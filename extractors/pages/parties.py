@@ -243,12 +243,12 @@ def _vat_owner(
     """
     row = found.row
     x0, x1 = row.tokens[found.first].x0, row.tokens[found.last - 1].x1
-    words = {t.key for t in row.tokens[max(0, found.first - 6) : found.first]}
+    words = set(row.keys[max(0, found.first - 6) : found.first])
     if not found.labelled:
         for other in sheet.rows[max(0, row.index - 2) : row.index]:
             for first, last in other.spans:
                 if other.tokens[last - 1].x1 > x0 and other.tokens[first].x0 < x1:
-                    words |= {t.key for t in other.tokens[first:last]}
+                    words.update(other.keys[first:last])
     if words & YOURS or any(k.startswith(("customer", "client", "kunden")) for k in words):
         return "yours"
     start = found.first

@@ -89,12 +89,14 @@ def party_headings(sheet: Sheet, taken: frozenset[int]) -> Iterator[PartyHeading
             continue
         found: list[tuple[str, int, int]] = []
         for match in row.labels:
+            if match.concepts.isdisjoint(_HEADING_ROLES):
+                continue
             roles = [s.concept for s in match.senses if s.concept in _HEADING_ROLES]
             # Low on the page the same words introduce a bank account's holder.
-            banked = any(s.concept == "bank_account" for s in match.senses)
+            banked = "bank_account" in match.concepts
             if banked and row.top > 0.4 * sheet.height:
                 continue
-            if not roles or (match.first and row.joined[match.first]):
+            if match.first and row.joined[match.first]:
                 continue
             short = len(match.key) < 4
             stop = _second_language(row, match, roles)
@@ -132,7 +134,7 @@ def _second_language(row: Row, match: Match, roles: Sequence[str]) -> int:
         end += not row.tokens[end].key
     if not row.tokens[end - 1].key:
         for other in row.labels:
-            if other.first == end and roles[0] in {s.concept for s in other.senses}:
+            if other.first == end and roles[0] in other.concepts:
                 return other.last
     return match.last
 
@@ -261,7 +263,7 @@ def _labelled_names(
         if row.index in taken:
             continue
         for match in row.labels:
-            if not any(s.concept == "party_name" for s in match.senses):
+            if "party_name" not in match.concepts:
                 continue
             if match.first and row.joined[match.first]:
                 continue
@@ -353,9 +355,9 @@ def _is_contact(part: Part) -> bool:
     """Say whether a line is one that only the issuer prints of itself."""
     if CONTACT.search(part.text):
         return True
-    words = {t.key for t in part.row.tokens[part.first : part.last]}
-    return not words & YOURS and any(
-        part.first <= m.first < part.last and any(s.concept in _OWN for s in m.senses)
+    words = part.row.keys[part.first : part.last]
+    return YOURS.isdisjoint(words) and any(
+        part.first <= m.first < part.last and not _OWN.isdisjoint(m.concepts)
         for m in part.row.labels
     )
 
@@ -366,7 +368,7 @@ def _company_names(
     for row in sheet.rows:
         if row.index in taken:
             continue
-        if FORM_KEYS.isdisjoint([token.key for token in row.tokens]):
+        if FORM_KEYS.isdisjoint(row.keys):
             continue
         for first, last in row.spans:
             text = row.words(first, last)
@@ -389,7 +391,7 @@ def _company_names(
             high = row.top < 0.12 * sheet.height and row.page == sheet.numbers[0]
             starts = found.start() == 0
             # Registers, tax ids and accounts stand in the issuer's own line.
-            own = any(s.concept in _OWN for m in row.labels for s in m.senses)
+            own = not all(_OWN.isdisjoint(m.concepts) for m in row.labels)
             score = 0.35 + 0.12 * (low or high) + 0.08 * starts + 0.1 * (low and own)
             yield NameCandidate(
                 "seller",
@@ -406,7 +408,7 @@ def sender_line(sheet: Sheet, taken: frozenset[int]) -> Part | None:
         if row.page != sheet.numbers[0] or row.top > 0.35 * sheet.height:
             break
         for first, last in row.spans:
-            if last - first < 4 or not any(t.key.isdigit() for t in row.tokens[first:last]):
+            if last - first < 4 or not any(map(str.isdigit, row.keys[first:last])):
                 continue
             text = row.words(first, last)
             pieces = [p for p in SPLIT.split(text) if p.strip()]
@@ -426,7 +428,7 @@ def _labelled(row: Row, first: int, last: int) -> bool:
     """Say whether a phrase begins with a label that is not a party's heading."""
     for match in row.labels:
         if match.first == first:
-            concepts = {s.concept for s in match.senses}
+            concepts = match.concepts
             if match.last == last:
                 return True
             colon = row.tokens[match.last - 1].text.endswith(":")

@@ -51,7 +51,7 @@ def documents(pages: Sequence[PageWords]) -> list[Sheet]:
 def _count(sheet: Sheet) -> tuple[int, int] | None:
     """Return (this page, pages in all); pages in all is 0 where it is not printed."""
     for row in sheet.rows:
-        if any(s.concept == "page_number" for m in row.labels for s in m.senses):
+        if any("page_number" in m.concepts for m in row.labels):
             found = _PAGE.search(row.text)
             if found:
                 return int(found.group(1)), int(found.group(2) or 0)

@@ -311,7 +311,7 @@ def _heads_totals(row: Row) -> bool:
     """Say whether a row without figures heads the totals: `Net | Rate | Tax | Total`."""
     starts = [m for m in row.labels if m.first == 0 or not row.joined[m.first]]
     concepts = {s.concept for m in starts for s in m.senses if s.weight >= 0.7}
-    wide = sum(bool(_TOTALS & {s.concept for s in m.senses}) for m in starts)
+    wide = sum(bool(_TOTALS & m.concepts) for m in starts)
     return wide >= 2 and bool(concepts & {"net_total", "tax_total"})
 
 

@@ -126,7 +126,7 @@ def payment_terms(sheet: Sheet, taken: frozenset[int]) -> Terms:
     discounts: list[Discount] = []
     net: list[Clause] = []
     for row in sheet.rows:
-        if row.index in taken or not (row.dates or any(t.key in _DAY_KEYS for t in row.tokens)):
+        if row.index in taken or (not row.dates and _DAY_KEYS.isdisjoint(row.keys)):
             continue
         clauses = list(_clauses(row))
         for clause in clauses:
@@ -174,9 +174,7 @@ def _discount(clause: Clause, clauses: list[Clause]) -> Discount | None:
 
 def _clauses(row: Row) -> Iterator[Clause]:
     starts = {
-        m.first
-        for m in row.labels
-        if not row.joined[m.first] and any(s.concept in DATES for s in m.senses)
+        m.first for m in row.labels if not row.joined[m.first] and not DATES.isdisjoint(m.concepts)
     }
     inside = {i for d in row.dates for i in range(d.first, d.last - 1)}
     first = 0
