@@ -46,6 +46,8 @@ LONGER_SIDE_PIXELS = 2000
 #: Images that give no believable resolution are taken for this long, in points (A4).
 _LONGER_SIDE_POINTS = 842.0
 _BELIEVABLE_DPI = (50, 1300)
+#: From this proportion of its two resolutions on, a picture is stretched to square pixels (a fax).
+_SQUARE = 1.1
 
 
 # Pillow warns at sizes that office scanners produce; our own limit is checked before decoding.
@@ -134,15 +136,29 @@ def _opened(data: bytes) -> Iterator[Image.Image]:
 
 
 def _picture(number: int, image: Image.Image) -> Picture:
-    width, height = image.size
     points = _points(image)
     # JPEG decodes at a half, a quarter or an eighth without ever holding the rest.
     image.draft("RGB", (LONGER_SIDE_PIXELS, LONGER_SIDE_PIXELS))
-    image.thumbnail((LONGER_SIDE_PIXELS, LONGER_SIDE_PIXELS), Image.Resampling.LANCZOS)
-    upright = ImageOps.exif_transpose(image) or image
-    if (upright.width > upright.height) != (width > height):
+    scaled = _scaled(image, points)
+    upright = ImageOps.exif_transpose(scaled) or scaled
+    if (upright.width > upright.height) != (scaled.width > scaled.height):
         points = (points[1], points[0])
     return Picture(number, bgr(upright), *points)
+
+
+def _scaled(image: Image.Image, points: tuple[float, float]) -> Image.Image:
+    """Return the image no larger than asked for, its pixels square."""
+    if image.mode in {"1", "P"}:
+        # Pillow scales these by leaving pixels out: the thin strokes of a fax would go.
+        clear = "transparency" in image.info
+        image = image.convert("L" if image.mode == "1" else "RGBA" if clear else "RGB")
+    across, down = image.width / points[0], image.height / points[1]
+    if max(across, down) > _SQUARE * min(across, down):
+        finest = min(max(across, down), LONGER_SIDE_PIXELS / max(points))
+        size = (round(points[0] * finest) or 1, round(points[1] * finest) or 1)
+        return image.resize(size, Image.Resampling.LANCZOS)
+    image.thumbnail((LONGER_SIDE_PIXELS, LONGER_SIDE_PIXELS), Image.Resampling.LANCZOS)
+    return image
 
 
 def _points(image: Image.Image) -> tuple[float, float]:
@@ -159,9 +175,13 @@ def _points(image: Image.Image) -> tuple[float, float]:
 
 
 def bgr(image: Image.Image) -> Pixels:
-    """Return the pixels, transparent parts on white."""
+    """Return the pixels, transparent parts on white, the brightest of deep grey white."""
     import numpy as np
 
+    if image.mode[0] in {"I", "F"}:
+        # Pillow would cut off what eight bits cannot hold.
+        deep = np.nan_to_num(np.asarray(image, dtype=np.float32)).clip(0)
+        image = Image.fromarray((deep * (255 / (deep.max() or 1))).astype(np.uint8))
     if image.mode in {"RGBA", "LA", "PA"} or "transparency" in image.info:
         layer = image.convert("RGBA")
         paper = Image.new("RGBA", layer.size, "white")

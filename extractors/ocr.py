@@ -28,8 +28,13 @@ _KEEP_LINE = 0.5
 _DOUBT_PAGE = 0.85
 _SAMPLE_LINES = 8
 #: A skew below this is not worth straightening, in degrees.
-_MIN_SKEW = 0.3
+_MIN_SKEW = 0.1
 _MAX_SKEW = 20.0
+#: Around the slope of the long lines, this much and in such steps, that of the rows is looked for.
+_SKEW_REACH = 0.8
+_SKEW_STEP = 0.05
+#: Corners are whole pixels: shorter lines say nothing of a slope.
+_LONG_PIXELS = 80
 #: A picture this many times as long as wide holds no line; the detector would enlarge it to gigabytes.
 _LONGEST_STRIP = 30
 #: PP-OCR swallows spaces; making them this much likelier restores them (measured on receipts).
@@ -288,18 +293,47 @@ def _straightened(boxes: Array) -> tuple[Array, float, tuple[float, float]]:
 
     Returns them with the skew in degrees and the point they were turned about.
     """
-    import numpy as np
-
-    runs = [quad[1] - quad[0] for quad in boxes]
-    long = [r for r in runs if abs(r[0]) > 80]
-    if len(long) < 3:
-        return boxes, 0.0, (0.0, 0.0)
-    angle = float(np.median([math.degrees(math.atan2(r[1], r[0])) for r in long]))
+    angle = _skew(boxes)
     if not _MIN_SKEW < abs(angle) < _MAX_SKEW:
         return boxes, 0.0, (0.0, 0.0)
     centre = boxes.reshape(-1, 2).mean(axis=0)
     level: Array = (boxes - centre) @ _rotation(-angle).T + centre
     return level, angle, (float(centre[0]), float(centre[1]))
+
+
+def _skew(boxes: Array) -> float:
+    """Measure the slope of the page's rows, in degrees.
+
+    A line's own corners tell it to a degree; that lines far apart stand level
+    tells it to a tenth.
+    """
+    import numpy as np
+
+    runs = np.array([quad[1] - quad[0] for quad in boxes], dtype=float).reshape(-1, 2)
+    runs = runs[np.abs(runs[:, 0]) > _LONG_PIXELS]
+    if len(runs) < 3:
+        return 0.0
+    slopes = np.degrees(np.arctan2(runs[:, 1], runs[:, 0]))
+    order = np.argsort(slopes)
+    # What a corner is off counts the less, the longer the line.
+    weights = np.cumsum(runs[order, 0] ** 2)
+    start = float(slopes[order][np.searchsorted(weights, weights[-1] / 2)])
+    if abs(start) > _MAX_SKEW:
+        return start
+    height = float(np.median(np.linalg.norm(boxes[:, 3] - boxes[:, 0], axis=1)))
+    middles = boxes.mean(axis=1)
+    one, other = np.triu_indices(len(middles), 1)
+    across, down = (middles[other] - middles[one]).T
+    steepest = math.tan(math.radians(abs(start) + _SKEW_REACH))
+    near = (np.abs(across) > 2 * height) & (np.abs(down) < np.abs(across) * steepest + height)
+    across, down = across[near], down[near]
+    best, most = start, 0.0
+    for angle in np.arange(start - _SKEW_REACH, start + _SKEW_REACH, _SKEW_STEP):
+        off = down - across * math.tan(math.radians(angle))
+        level = float(np.exp(-((off / (0.15 * height)) ** 2)).sum())
+        if level > most:
+            best, most = float(angle), level
+    return best
 
 
 def _rotation(degrees: float) -> Array:
