@@ -158,7 +158,7 @@ def test_memory_needs_the_vendors_own_mark() -> None:
     assert layout.marks
     letter = _pages(SECOND)[0]
     others = tuple(
-        replace(w, text=w.text.replace("DE136695976", "DE811907980").replace("Wexmar", "Other"))
+        w._replace(text=w.text.replace("DE136695976", "DE811907980").replace("Wexmar", "Other"))
         for w in letter.words
         if w.text != "DE02120300000000202051"
     )
@@ -172,7 +172,7 @@ def test_what_the_arithmetic_proves_stays() -> None:
     page = SECOND | {"tax": "13,30"}
     known = {"Murx": "Netto", "Stumm": "Gesamtbetrag"}
     letter = _pages(page)[0]
-    words = tuple(replace(w, text=known.get(w.text, w.text)) for w in letter.words)
+    words = tuple(w._replace(text=known.get(w.text, w.text)) for w in letter.words)
     reading = read_pages([replace(letter, words=words)], layouts=[layout])[0]
     found = _header(reading)
     assert found["net_total"].value == "70.00" and found["net_total"].proved

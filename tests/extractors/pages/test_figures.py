@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extractors.pages.figures import Printed, Style, currency_codes, figures_in, style_of
+from extractors.pages.figures import Figure, Style, currency_codes, figures_in, style_of
 
 
-def words(text: str) -> list[Printed]:
+def read_row(text: str) -> list[Figure]:
     """Set words in a fixed pitch of 5 points; rows are 10 points high."""
-    placed, at = [], 0
-    for word in text.split(" "):
-        if word:
-            placed.append(Printed(word, at * 5.0, (at + len(word)) * 5.0 + 1.5))
-        at += len(word) + 1
-    return placed
+    words = [(m[0], m.start() * 5.0, m.end() * 5.0 + 1.5) for m in re.finditer("[^ ]+", text)]
+    texts, lefts, rights = zip(*words, strict=True)
+    return figures_in(texts, lefts, rights, 10)
 
 
 @pytest.mark.parametrize(
@@ -48,27 +46,27 @@ def words(text: str) -> list[Printed]:
     ],
 )
 def test_a_figure_is_read_whole(text: str, style: Style, value: str) -> None:
-    (figure,) = figures_in(words(text), 10)
+    (figure,) = read_row(text)
     assert figure.read(style) == Decimal(value)
 
 
 @pytest.mark.parametrize("text", ["A4", "M8x40", "0049", "12/2026", "4711-A", "3.3.4", "DE12"])
 def test_codes_are_no_figures(text: str) -> None:
-    assert figures_in(words(text), 10) == []
+    assert read_row(text) == []
 
 
 def test_a_quantity_does_not_swallow_the_price_beside_it() -> None:
-    figures = figures_in(words("5      234,56      1.172,80"), 10)
+    figures = read_row("5      234,56      1.172,80")
     assert [f.digits for f in figures] == ["5", "234,56", "1.172,80"]
 
 
 def test_a_sign_belongs_to_the_nearer_number() -> None:
-    figures = figures_in(words("1   EUR 73.58   EUR 73.58"), 10)
+    figures = read_row("1   EUR 73.58   EUR 73.58")
     assert [(f.digits, f.sign) for f in figures] == [("1", ""), ("73.58", "EUR"), ("73.58", "EUR")]
 
 
 def test_percent_signs_may_stand_apart() -> None:
-    figures = figures_in(words("19 % 12,00"), 10)
+    figures = read_row("19 % 12,00")
     assert [(f.digits, f.percent) for f in figures] == [("19", True), ("12,00", False)]
 
 
@@ -83,7 +81,7 @@ def test_percent_signs_may_stand_apart() -> None:
     ],
 )
 def test_the_style_is_what_unambiguous_figures_agree_on(text: str, style: Style | None) -> None:
-    figures = [f for word in text.split() for f in figures_in(words(word), 10)]
+    figures = [f for word in text.split() for f in read_row(word)]
     assert style_of(figures) is style
 
 
@@ -92,7 +90,7 @@ def test_every_amount_survives_printing(minor: int, style: Style) -> None:
     printed = f"{minor // 100:,}.{minor % 100:02d}"
     if style is Style.COMMA:
         printed = printed.translate(str.maketrans(",.", ".,"))
-    (figure,) = figures_in(words(printed), 10)
+    (figure,) = read_row(printed)
     assert figure.read(style) == Decimal(minor) / 100
     # Two decimals settle the reading, whatever the page's style.
     assert {figure.read(s) for s in Style} == {Decimal(minor) / 100}
