@@ -1,7 +1,8 @@
 """Tables: the exports of another system, as records.
 
-`read_table` reads one kind, `load_tables` a whole folder of exports whose
-files are named after their kinds (`vendors.csv`, `purchase_orders.xlsx`).
+`read_table` reads one table. A folder of exports has files named after their
+kinds (`vendors.csv`, `purchase_orders.xlsx`): `load_tables` keeps everything it
+holds, `stream_table` passes one kind by.
 """
 
 from __future__ import annotations
@@ -38,7 +39,16 @@ from records.purchasing import (
     Vendor,
 )
 
-__all__ = ["Style", "Tables", "checked", "load_tables", "read_table", "summary", "table_file"]
+__all__ = [
+    "Style",
+    "Tables",
+    "checked",
+    "load_tables",
+    "read_table",
+    "stream_table",
+    "summary",
+    "table_file",
+]
 
 R = TypeVar("R")
 
@@ -83,28 +93,16 @@ def load_tables(
 
     `kinds` names those to read; a kind's second table (the lines of invoices)
     is only read when it is named as well. A supplier invoice is both a received
-    invoice and an open item: records `without` use to the caller are not kept.
-    Absent files are empty tables; other files are left alone. Bad data is a
+    invoice and an open item: records of types `without` are not made. Absent files are empty tables; other files are left alone. Bad data is a
     Finding, never raised. Source of the columns: `connectors.tables.kinds`.
     """
-    style = style or Style()
     found: dict[type, list[object]] = {}
     for kind in TABLES:
         if kind not in kinds or kind in DETAILS.values():
             continue
-        if (path := table_file(folder, kind)) is None:
-            continue
-        detail = table_file(folder, DETAILS[kind]) if DETAILS.get(kind) in kinds else None
-        for record in read_table(
-            kind,
-            _grid(path),
-            name=path.name,
-            style=style,
-            details=None if detail is None else _grid(detail),
-            details_name="" if detail is None else detail.name,
-        ):
-            if type(record) not in without:
-                found.setdefault(type(record), []).append(record)
+        whole = DETAILS.get(kind) in kinds
+        for record in stream_table(folder, kind, style, whole=whole, without=without):
+            found.setdefault(type(record), []).append(record)
 
     def every(record: type[R]) -> tuple[R, ...]:
         return tuple(item for item in found.pop(record, ()) if isinstance(item, record))
@@ -129,6 +127,33 @@ def load_tables(
     )
 
 
+def stream_table(
+    folder: Path,
+    kind: str,
+    style: Style | None = None,
+    *,
+    whole: bool = True,
+    without: Collection[type] = (),
+) -> Iterator[object]:
+    """Yield the records of one kind in a folder, and Findings, as `load_tables` keeps them.
+
+    `whole` reads the kind's second table as well, if it has one.
+    """
+    path = table_file(folder, kind)
+    if path is None:
+        return
+    detail = table_file(folder, DETAILS[kind]) if whole and kind in DETAILS else None
+    yield from read_table(
+        kind,
+        _grid(path),
+        name=path.name,
+        style=style or Style(),
+        details=None if detail is None else _grid(detail),
+        details_name="" if detail is None else detail.name,
+        without=without,
+    )
+
+
 def table_file(folder: Path, kind: str) -> Path | None:
     """Return the file that holds a kind's table, or None."""
     return next((p for s in (".csv", ".xlsx") if (p := folder / f"{kind}{s}").is_file()), None)
@@ -148,15 +173,17 @@ def read_table(
     columns: Mapping[str, str] | None = None,
     details: Iterable[Sequence[Cell]] | None = None,
     details_name: str = "",
+    without: Collection[type] = (),
 ) -> Iterator[object]:
     """Yield the records of one kind, and a Finding for each row that cannot be one.
 
     `details` are the rows of the second table of a kind that has one: lines of
     supplier invoices, items of card settlements. A record that stands twice
-    under one id is a Finding as well, and only the first is taken.
+    under one id is a Finding as well, and only the first is taken. Records of
+    the types `without` are not made.
     """
     columns = columns or {}
-    rows = read_rows(TABLES[kind], grid, name=name, columns=columns, style=style)
+    rows = read_rows(TABLES[kind], grid, name=name, columns=columns, style=style, without=without)
     if kind == "purchase_orders":
         rows = orders_of(rows)
     if kind not in DETAILS:
@@ -202,7 +229,11 @@ def _completed(record: object, parts: dict[str, list[object]]) -> object:
         lines = [part for part in parts.pop(record.id, ()) if isinstance(part, Line)]
         if record.invoice.is_credit_note:
             lines = [_turned(line) for line in lines]
-        return replace(record, invoice=replace(record.invoice, lines=tuple(lines)))
+        return (
+            replace(record, invoice=replace(record.invoice, lines=tuple(lines)))
+            if lines
+            else record
+        )
     if isinstance(record, CardSettlement):
         items = [part for part in parts.pop(record.id, ()) if isinstance(part, tuple)]
         return replace(record, items=tuple(items))

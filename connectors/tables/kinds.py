@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 
 from connectors.tables.cells import BadCell, Cells
-from connectors.tables.rows import Parted, Table
+from connectors.tables.rows import Builder, Parted, Table
 from records.banking import (
     CardSettlement,
     FxRate,
@@ -172,14 +172,12 @@ def _signed(cells: Cells, *, payable: bool, credit: bool) -> Money:
     return -abs(gross) if payable != credit else abs(gross)
 
 
-def _supplier_invoice(cells: Cells) -> Iterator[object]:
+def _received_invoice(cells: Cells) -> Iterator[object]:
     credit = _is_credit(cells)
-    gross = _signed(cells, payable=True, credit=credit)
-    item = cells.needed("item_id")
-    number = cells.text("invoice_no")
     iban = _iban(cells.text("vendor_iban"))
+    gross = cells.needed_number("gross")
     # EN 16931: a credit note's amounts are positive, its type code gives the sign.
-    direction = -1 if credit and cells.needed_number("gross") < 0 else 1
+    direction = -1 if credit and gross < 0 else 1
 
     def amount(column: str) -> Decimal | None:
         value = cells.number(column)
@@ -187,32 +185,37 @@ def _supplier_invoice(cells: Cells) -> Iterator[object]:
 
     refs = (cells.text("po_ref") or "").replace(";", ",").split(",")
     yield ReceivedInvoice(
-        id=item,
+        id=cells.needed("item_id"),
         received_date=cells.day("received_date"),
         invoice=Invoice(
-            number=number,
+            number=cells.text("invoice_no"),
             issue_date=cells.day("invoice_date"),
             type_code="381" if credit else "380",
-            currency=gross.currency,
+            currency=cells.currency("currency", "EUR"),
             due_date=cells.day("due_date"),
             order_refs=tuple(ref.strip() for ref in refs if ref.strip()),
             preceding_invoice_ref=cells.text("ref_invoice_no"),
             seller=Party(name=cells.text("vendor_name"), vat_id=cells.text("vendor_vat_id")),
             net_total=amount("net"),
             tax_total=amount("vat"),
-            gross_total=amount("gross"),
+            gross_total=gross * direction,
             ibans=(iban,) if iban else (),
             skonto_percent=cells.number("skonto_pct"),
             skonto_until=cells.day("skonto_until"),
         ),
     )
+
+
+def _payable(cells: Cells) -> Iterator[object]:
+    credit = _is_credit(cells)
+    gross = _signed(cells, payable=True, credit=credit)
     yield OpenItem(
-        id=item,
+        id=cells.needed("item_id"),
         kind="ap_credit_note" if credit else "ap_invoice",
         party_name=cells.text("vendor_name") or "",
-        party_iban=iban,
+        party_iban=_iban(cells.text("vendor_iban")),
         party_vat_id=cells.text("vendor_vat_id"),
-        number=number,
+        number=cells.text("invoice_no"),
         order_ref=cells.text("po_ref"),
         issue_date=cells.day("invoice_date"),
         due_date=cells.day("due_date"),
@@ -385,77 +388,83 @@ def _booking(cells: Cells) -> Iterator[object]:
     )
 
 
-def _table(needed: str, optional: str, build: Callable[[Cells], Iterable[object]]) -> Table:
-    return Table(needed=tuple(needed.split()), optional=tuple(optional.split()), build=build)
+def _table(needed: str, optional: str, builds: Mapping[type, Builder]) -> Table:
+    return Table(needed=tuple(needed.split()), optional=tuple(optional.split()), builds=builds)
 
 
 #: Every kind by the name of its file; a record's columns are listed needed first.
 TABLES: dict[str, Table] = {
-    "own_accounts": _table("account_id iban", "bic currency label routing_number", _own_account),
+    "own_accounts": _table(
+        "account_id iban", "bic currency label routing_number", {OwnAccount: _own_account}
+    ),
     "vendors": _table(
         "vendor_id name",
         "iban bic vat_id country currency terms_days skonto_pct skonto_days po_required"
         " pay_method email_domains category address blocked iban_changed_on"
         " routing_number",
-        _vendor,
+        {Vendor: _vendor},
     ),
     "customers": _table(
         "customer_id name",
         "iban vat_id country currency terms_days skonto_pct skonto_days direct_debit",
-        _customer,
+        {Customer: _customer},
     ),
     "purchase_orders": _table(
         "po_id po_line vendor_id qty unit_price currency",
         "revision valid_from order_date sku description uom vat_rate retention_pct retention_days",
-        _order_line,
+        {OrderLine: _order_line},
     ),
-    "goods_receipts": _table("gr_id date po_id po_line qty", "uom", _receipt_line),
-    "uom_conversions": _table("from_uom to_uom factor", "sku", _unit_conversion),
+    "goods_receipts": _table("gr_id date po_id po_line qty", "uom", {ReceiptLine: _receipt_line}),
+    "uom_conversions": _table("from_uom to_uom factor", "sku", {UnitConversion: _unit_conversion}),
     "supplier_invoices": _table(
         "item_id invoice_no gross",
         "type invoice_date received_date due_date vendor_name vendor_iban vendor_vat_id po_ref"
         " currency net vat skonto_pct skonto_until ref_invoice_no",
-        _supplier_invoice,
+        {ReceivedInvoice: _received_invoice, OpenItem: _payable},
     ),
     "supplier_invoice_lines": _table(
         "item_id line_no",
         "sku description qty uom unit_price net vat_rate",
-        _supplier_invoice_line,
+        {Parted: _supplier_invoice_line},
     ),
     "customer_invoices": _table(
         "item_id invoice_no gross",
         "type structured_ref customer_order_ref customer_id customer_name invoice_date due_date"
         " currency net vat skonto_pct skonto_until",
-        _customer_invoice,
+        {OpenItem: _customer_invoice},
     ),
     "open_items": _table(
         "item_id kind gross",
         "party_id party_name party_iban party_vat_id invoice_no structured_ref order_ref"
         " invoice_date due_date currency open skonto_pct skonto_until ref_invoice_no pay_method",
-        _open_item,
+        {OpenItem: _open_item},
     ),
     "payment_runs": _table(
-        "run_id kind execution_date account_id n total", "batch_id currency", _payment_run
+        "run_id kind execution_date account_id n total",
+        "batch_id currency",
+        {PaymentRun: _payment_run},
     ),
     "payment_run_items": _table(
-        "run_id end_to_end_id item_id amount", "currency", _payment_run_item
+        "run_id end_to_end_id item_id amount", "currency", {PaymentRunItem: _payment_run_item}
     ),
     "card_settlements": _table(
-        "settlement_id date gross fee net", "processor currency", _card_settlement
+        "settlement_id date gross fee net", "processor currency", {CardSettlement: _card_settlement}
     ),
-    "card_settlement_items": _table("settlement_id item_id amount", "", _card_settlement_item),
-    "payroll_runs": _table("item_id date n total", "batch_id currency", _payroll_run),
+    "card_settlement_items": _table(
+        "settlement_id item_id amount", "", {Parted: _card_settlement_item}
+    ),
+    "payroll_runs": _table("item_id date n total", "batch_id currency", {PayrollRun: _payroll_run}),
     "recurring_contracts": _table(
         "item_id kind counterparty amount",
         "iban currency contract_no day_of_month vendor_id tolerance owner",
-        _contract,
+        {Contract: _contract},
     ),
     "bookings": _table(
         "booking_id vendor_id account",
         "date cost_centre tax_code sku description vat_rate",
-        _booking,
+        {CodedLine: _booking},
     ),
-    "fx_rates": _table("date currency eur_per_unit", "", _fx_rate),
+    "fx_rates": _table("date currency eur_per_unit", "", {FxRate: _fx_rate}),
 }
 
 #: Kinds whose records have parts in a second table.

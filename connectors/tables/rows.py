@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from connectors.tables.cells import BadCell, Cell, Cells, Style
@@ -18,13 +18,17 @@ class Parted:
     part: object
 
 
+#: Makes records of one type, and Findings, of a row.
+Builder = Callable[[Cells], Iterable[object]]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """What is known of one kind of table: its columns and what a row becomes."""
+    """What is known of one kind of table: its columns, and each record that a row becomes."""
 
     needed: tuple[str, ...]
     optional: tuple[str, ...]
-    build: Callable[[Cells], Iterable[object]]
+    builds: Mapping[type, Builder]
 
 
 def read_rows(
@@ -34,14 +38,16 @@ def read_rows(
     name: str,
     columns: Mapping[str, str],
     style: Style,
+    without: Collection[type] = (),
 ) -> Iterator[object]:
     """Yield what each row becomes; a row that cannot is a Finding with its number.
 
     `columns` maps our column names to those of the file, where they differ.
     Header names are compared without case and surrounding blanks. Row 1 is the
-    header. Bad data never raises.
+    header. Bad data never raises. Records of the types `without` are not made.
     """
     rows = iter(grid)
+    builds = [build for record, build in table.builds.items() if record not in without]
     try:
         header = next((row for row in rows if any(_filled(c) for c in row)), None)
         cells, width = _mapped(table, header, columns, style)
@@ -54,11 +60,12 @@ def read_rows(
                     continue
             cells.row = row if len(row) >= width else [*row, *[None] * (width - len(row))]
             try:
-                for item in table.build(cells):
-                    if isinstance(item, Finding):
-                        yield replace(item, where=f"{name}, row {number}")
-                    else:
-                        yield item
+                for build in builds:
+                    for item in build(cells):
+                        if isinstance(item, Finding):
+                            yield replace(item, where=f"{name}, row {number}")
+                        else:
+                            yield item
             except BadCell as problem:
                 if any(_filled(c) for c in row):
                     yield _bad_row(name, number, str(problem))
