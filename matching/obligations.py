@@ -3,19 +3,31 @@
 The dates are those of the seller's duty to issue structured invoices to other
 businesses of its country (B2B, both established there). Where a law starts with
 large firms, `since` is their day and `for_all` everybody's: in between nobody
-but the vendor knows. Sources, as of November 2026:
+but the vendor knows. The laws, and what was read to confirm each date:
 
-BE  law of 6 February 2024: all since 2026-01-01, over Peppol.
-DE  section 14 UStG with section 27 (38): other formats end with 2026 for sellers
-    above 800,000 EUR turnover, for all with 2027; up to 250 EUR never (section 33 UStDV).
-FR  loi de finances 2024, article 91: large and middle-sized firms since
-    2026-09-01, all from 2027-09-01.
-HR  Zakon o fiskalizaciji (NN 89/2025): all VAT payers since 2026-01-01.
-IT  D.Lgs. 127/2015, article 1 (3): since 2019-01-01, the flat-rate regime since
-    2024-01-01; only what passed the SdI, in FatturaPA's format, is an invoice.
-PL  act of 5 August 2025 on KSeF: above 200 m PLN turnover since 2026-02-01,
-    others since 2026-04-01, the smallest from 2027-01-01.
-RO  OUG 120/2021 with Legea 296/2023: all since 2024-07-01, over RO e-Factura.
+BE  loi du 6 février 2024, article 3 (article 53 (2bis) of the VAT code): all
+    established there since 2026-01-01, over Peppol unless agreed otherwise.
+    Read: etaamb.openjustice.be (n2024001635), Sovos.
+DE  section 14 (1) UStG with section 27 (38) as added by the
+    Wachstumschancengesetz, article 23 (BGBl. 2024 I Nr. 108): other formats end
+    with 2026 for sellers above 800,000 EUR turnover, for all with 2027. What
+    counts is the day of the supply, which an invoice may be later than. Up to
+    250 EUR never (section 33 UStDV). Read: the article's text (interchange.de).
+FR  loi n° 2023-1322 de finances pour 2024, article 91: large and middle-sized
+    firms since 2026-09-01, all from 2027-09-01. A decree may put off either by
+    three months: not confirmed that none did. Read: efl.fr, legifiscal.fr.
+HR  Zakon o fiskalizaciji (NN 89/2025): VAT payers since 2026-01-01, all others
+    from 2027-01-01. Read: Sovos, Deloitte.
+IT  D.Lgs. 127/2015, article 1 (3): since 2019-01-01, everybody in the flat-rate
+    regime since 2024-01-01 (from 2022-07-01 the larger of them); only what
+    passed the SdI, in FatturaPA's format, is an invoice. Read: edotto.com for
+    2019; the articles' numbers and 2022 are not confirmed.
+PL  act of 5 August 2025 (Dz.U. 2025 poz. 1203): above 200 m PLN turnover since
+    2026-02-01, others since 2026-04-01; until the end of 2026 not who stays
+    below 10,000 PLN a month. Read: prawo.pl, gazetaprawna.pl.
+RO  OUG 120/2021 with Legea 296/2023, article LIX: all established there, in the
+    system alone, since 2024-07-01. Read: the preamble of OUG 69/2024
+    (legislatie.just.ro).
 """
 
 from __future__ import annotations
@@ -48,7 +60,7 @@ OBLIGATIONS: Mapping[str, Obligation] = {
     "BE": Obligation(date(2026, 1, 1), date(2026, 1, 1)),
     "DE": Obligation(date(2027, 1, 1), date(2028, 1, 1), free_up_to=Decimal(250)),
     "FR": Obligation(date(2026, 9, 1), date(2027, 9, 1)),
-    "HR": Obligation(date(2026, 1, 1), date(2026, 1, 1)),
+    "HR": Obligation(date(2026, 1, 1), date(2027, 1, 1)),
     "IT": Obligation(date(2019, 1, 1), date(2024, 1, 1), frozenset({"fatturapa"})),
     "PL": Obligation(date(2026, 2, 1), date(2027, 1, 1)),
     "RO": Obligation(date(2024, 7, 1), date(2024, 7, 1)),
