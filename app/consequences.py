@@ -13,6 +13,7 @@ from app.codec import load, unplain
 from app.masterdata import KINDS, every
 from app.tables import invoices, records
 from matching.payment_proposals import KEPT_BACK
+from matching.vat import tax_of
 from records.banking import FxRate, OpenItem
 from records.invoices import Invoice, ReceivedInvoice
 from records.matches import Adjustment, Match
@@ -43,9 +44,10 @@ def _consequence(
 ) -> Adjustment | None:
     if cause.kind == "skonto_writeoff":
         paper = _paper(tx, item_id)
-        if paper is None or not paper.tax_total or not paper.gross_total:
+        charged = tax_of(paper) if paper else None
+        if paper is None or not charged or not paper.gross_total:
             return None
-        tax = cause.amount.amount * paper.tax_total / paper.gross_total
+        tax = cause.amount.amount * charged / paper.gross_total
         return _adjustment("tax_correction", tax, cause.amount.currency, item_id)
     if cause.kind != "fx_and_charges":
         return None

@@ -13,6 +13,7 @@ from decimal import Decimal
 
 from app.sections import Ledger
 from matching.coding import Coding
+from matching.vat import tax_of
 from records.banking import BankTransaction
 from records.findings import Finding
 from records.invoices import Invoice
@@ -49,7 +50,7 @@ def invoice_posting(
         "Due date": invoice.due_date,
         "Currency": invoice.currency,
         "Net": _signed(sign, invoice.net_total),
-        "Tax": _signed(sign, invoice.tax_total),
+        "Tax": _signed(sign, tax_of(invoice)),
         "Gross": _signed(sign, invoice.gross_total),
         "Amount due": _signed(sign, invoice.amount_due),
         "Set off": match.netted.net + match.netted.tax if match.netted else None,
@@ -135,9 +136,9 @@ def _ledger_lines(
     off takes it, with the tax booked then, off its account again. What is
     payable (BT-115) and what is kept back stand on accounts of their own.
     """
-    gross, tax = invoice.gross_total, invoice.tax_total or Decimal(0)
-    if gross is None:
-        return ()
+    gross, tax = invoice.gross_total, tax_of(invoice)
+    if gross is None or tax is None:
+        raise ValueError("an invoice whose gross total or tax nobody knows was to be posted")
     sign = invoice.sign
     text = f"{invoice.seller.name or ''} {invoice.number or ''}".strip()
     netted = match.netted or Netted(net=Decimal(0), tax=Decimal(0))

@@ -38,7 +38,7 @@ def sum_of_lines(invoice: Invoice) -> Decimal | None:
 def lines_include_vat(invoice: Invoice, rounding: Decimal) -> bool:
     """Say whether the lines add up to the gross total instead of the net, as shops print them."""
     lines, net, gross = sum_of_lines(invoice), invoice.net_total, invoice.gross_total
-    if lines is None or net is None or gross is None or not invoice.tax_total:
+    if lines is None or net is None or gross is None:
         return False
     lines += (invoice.charge_total or _ZERO) - (invoice.allowance_total or _ZERO)
     return abs(lines - gross) <= rounding < abs(lines - net)

@@ -14,7 +14,7 @@ from decimal import Decimal
 from matching.amounts import computed_amount, lines_include_vat, rounding_slack, sum_of_lines
 from matching.names import code, core_name, name_words
 from matching.policy import Policy
-from matching.vat import check_vat, check_vat_id, check_vat_rates
+from matching.vat import check_tax_known, check_vat, check_vat_id, check_vat_rates, tax_of
 from records.findings import Finding, Severity, finding
 from records.invoices import Invoice, Line, Party
 from records.money import round_half_up
@@ -53,6 +53,7 @@ def check_invoice(
         *_parties(invoice, where, rules),
         *_lines(invoice, where, rules),
         *_totals(invoice, where, rules),
+        *check_tax_known(invoice, where, rules.rounding),
         *check_vat(invoice, where, rules.rounding, rules.vat_rounding),
         *_amount_due(invoice, where, rules),
         *check_vat_rates(invoice, where),
@@ -157,9 +158,9 @@ def _lines(invoice: Invoice, where: str, policy: Policy) -> Iterable[Finding]:
 
 
 def _totals(invoice: Invoice, where: str, policy: Policy) -> Iterable[Finding]:
-    net, vat, gross = invoice.net_total, invoice.tax_total, invoice.gross_total
-    if net is not None and gross is not None:
-        wanted = net + (vat or _ZERO)
+    net, vat, gross = invoice.net_total, tax_of(invoice), invoice.gross_total
+    if net is not None and gross is not None and vat is not None:
+        wanted = net + vat
         if abs(wanted - gross) > policy.rounding:
             yield finding(
                 "total_mismatch",

@@ -14,7 +14,7 @@ from functools import lru_cache
 
 from matching.amounts import lines_include_vat
 from matching.names import code
-from matching.vat_rates import country_of_vat_id, rates_in_force
+from matching.vat_rates import country_of_vat_id, has_vat, rates_in_force
 from records.findings import Finding, finding
 from records.invoices import Invoice
 from records.money import round_half_up
@@ -53,15 +53,63 @@ _VAT_FORMS = {
     "SK": r"\d{10}",
     "CHE": r"\d{9}(?:MWST|TVA|IVA)?",
 }
+#: UNTDID 5305, as EN 16931 uses it: zero rated, exempt, reverse charge, intra-community,
+#: export, outside VAT. The buyer owes the tax, or nobody does; the seller charges none.
+_UNTAXED = frozenset({"Z", "E", "AE", "K", "G", "O"})
 #: Currencies whose tax is stated in whole units, whatever their minor unit.
 _WHOLE = frozenset({"HUF", "ISK", "JPY", "KRW", "CLP", "IDR", "VND", "TWD"})
+
+
+def tax_of(invoice: Invoice) -> Decimal | None:
+    """Return the VAT an invoice charges: as printed, or as it follows; None unknown, never zero.
+
+    What nobody printed as a total (BT-110) is the sum of the breakdown
+    (BR-CO-14), or what gross leaves over net (BR-CO-15). It is nothing where
+    every line or row of the breakdown says so, and where the seller is known to
+    be in a country without VAT.
+    """
+    if invoice.tax_total is not None:
+        return invoice.tax_total
+    printed = [row.amount for row in invoice.tax_lines]
+    known = [amount for amount in printed if amount is not None]
+    if known and len(known) == len(printed):
+        return sum(known, _ZERO)
+    if invoice.net_total is not None and invoice.gross_total is not None:
+        return invoice.gross_total - invoice.net_total
+    said = [(row.category, row.rate) for row in invoice.tax_lines]
+    said = said or [(line.vat_category, line.vat_rate) for line in invoice.lines]
+    if said and all(rate == 0 or category in _UNTAXED for category, rate in said):
+        return _ZERO
+    country = country_of_vat_id(invoice.seller.vat_id or "") or invoice.seller.country
+    return _ZERO if country and not has_vat(country) else None
+
+
+def check_tax_known(invoice: Invoice, where: str, rounding: Decimal) -> Iterable[Finding]:
+    """Miss the VAT that nobody printed and nothing proves: a posting may not guess it."""
+    vat = tax_of(invoice)
+    if invoice.gross_total is None or invoice.tax_total is not None:
+        return
+    if vat is None or not (vat == 0 or _is_proved(invoice, vat, rounding)):
+        yield finding("missing_field", where=where, expected="Tax total", actual="nothing")
+
+
+def _is_proved(invoice: Invoice, vat: Decimal, rounding: Decimal) -> bool:
+    """Say whether the breakdown, the lines' rates or one rate in force lead to this VAT."""
+    if any(row.amount is not None for row in invoice.tax_lines):
+        return True
+    from_lines = _vat_of_lines(invoice)
+    rates = _rates_of(invoice) or frozenset()
+    wanted = [from_lines] if from_lines is not None else []
+    if invoice.net_total is not None:
+        wanted += [invoice.net_total * rate / 100 for rate in rates]
+    return any(abs(vat - one) <= rounding for one in wanted)
 
 
 def check_vat(
     invoice: Invoice, where: str, rounding: Decimal, per_line: Decimal
 ) -> Iterable[Finding]:
     """Compare VAT amounts with bases and rates; `per_line` is allowed for each invoice line."""
-    vat = invoice.tax_total
+    vat = tax_of(invoice)
     tolerance = per_line * max(len(invoice.lines), 1)
     if invoice.currency in _WHOLE:
         tolerance = max(tolerance, Decimal(max(len(invoice.tax_lines), 1)))
@@ -127,6 +175,22 @@ def check_vat_rates(invoice: Invoice, where: str) -> Iterable[Finding]:
 
     The buyer's country counts because sellers may register there.
     """
+    allowed = _rates_of(invoice)
+    if allowed is None:
+        return
+    printed = {line.vat_rate for line in invoice.lines} | {row.rate for row in invoice.tax_lines}
+    wrong = sorted(rate for rate in printed if rate and rate not in allowed)
+    if wrong:
+        yield finding(
+            "vat_rate_invalid",
+            where=where,
+            expected=" or ".join(f"{rate} %" for rate in sorted(allowed, reverse=True)),
+            actual=", ".join(f"{rate} %" for rate in wrong),
+        )
+
+
+def _rates_of(invoice: Invoice) -> frozenset[Decimal] | None:
+    """Return the rates that may stand on an invoice, zero aside; None when nobody knows."""
     seller, buyer = invoice.seller, invoice.buyer
     countries = {
         country
@@ -140,19 +204,8 @@ def check_vat_rates(invoice: Invoice, where: str) -> Iterable[Finding]:
     }
     days = [day for day in (invoice.issue_date, invoice.delivery_date) if day]
     if not days or not (seller.country or country_of_vat_id(seller.vat_id or "")):
-        return
-    allowed = _allowed(frozenset(countries), tuple(_supply_days(invoice, days)))
-    if allowed is None:
-        return
-    printed = {line.vat_rate for line in invoice.lines} | {row.rate for row in invoice.tax_lines}
-    wrong = sorted(rate for rate in printed if rate and rate not in allowed)
-    if wrong:
-        yield finding(
-            "vat_rate_invalid",
-            where=where,
-            expected=" or ".join(f"{rate} %" for rate in sorted(allowed, reverse=True)),
-            actual=", ".join(f"{rate} %" for rate in wrong),
-        )
+        return None
+    return _allowed(frozenset(countries), tuple(_supply_days(invoice, days)))
 
 
 @lru_cache(maxsize=4096)

@@ -74,6 +74,11 @@ def country_of_vat_id(vat_id: str) -> str | None:
     return prefix if prefix in _TABLE else None
 
 
+def has_vat(country: str) -> bool:
+    """Say whether a country (ISO code) is one whose VAT we know."""
+    return _PREFIXES.get(country, country) in _TABLE
+
+
 @lru_cache(maxsize=4096)
 def rates_in_force(country: str, day: date) -> frozenset[Decimal] | None:
     """Return the country's VAT rates on that day, without zero; None when unknown.

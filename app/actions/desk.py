@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, select, update
 from app.actions.invoices import read_options
 from app.approvals import seal
 from app.audit import Entry, record
+from app.codec import unplain
 from app.isolation import IsolationFailure
 from app.masterdata import doubles
 from app.memory import blame, learn
@@ -18,8 +19,10 @@ from app.office import Office
 from app.store import brief, forget, note, open_findings, set_state, upsert, write_fields
 from app.tables import approvals, documents, findings, invoices, messages, order_allocations
 from app.vendor_accounts import changers, is_among
+from matching.vat import tax_of
 from records.documents import Field
 from records.failures import KnownFailure
+from records.invoices import Invoice
 from records.vocabulary import FIELDS
 
 log = structlog.get_logger(__name__)
@@ -44,6 +47,7 @@ def approve(office: Office, document_id: str, reason: str) -> str:
                 f"{brief(document_id)} could not be read, so there is nothing to post. "
                 "Enter its values with `nightclerk correct`, or reject it."
             )
+        _refuse_unknown_amounts(tx, document_id)
         vendor = select(invoices.c.vendor_id).where(invoices.c.document_id == document_id)
         vendor_id = tx.execute(vendor).scalar()
         if vendor_id and is_among(office.actor, changers(tx, doubles(tx, vendor_id))):
@@ -64,6 +68,28 @@ def approve(office: Office, document_id: str, reason: str) -> str:
         set_state(tx, office, document_id, "read", revision=revision)
         _audit(tx, office, "approve", document_id, {"codes": codes, "reason": reason})
     return f"{document_id}@{revision}"
+
+
+def _refuse_unknown_amounts(tx: Connection, document_id: str) -> None:
+    """Refuse to release what no posting can be made of: an amount nobody knows is not zero."""
+    kept = select(invoices.c.data).where(invoices.c.document_id == document_id)
+    data = tx.execute(kept).scalar()
+    if data is None:
+        return
+    paper = unplain(Invoice, data)
+    needed = {
+        "currency": paper.currency,
+        "gross_total": paper.gross_total,
+        "tax_total": tax_of(paper),
+    }
+    unknown = [name for name, value in needed.items() if value is None]
+    if unknown:
+        values = " ".join(f"{name}=…" for name in unknown)
+        raise Refused(
+            f"nothing can be booked while nobody knows its {' and '.join(unknown)}. "
+            f"Enter it (tax_total=0 where none is charged): "
+            f"`nightclerk correct {brief(document_id)} {values}`."
+        )
 
 
 def reject(office: Office, document_id: str, reason: str) -> None:

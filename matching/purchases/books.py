@@ -13,6 +13,7 @@ from decimal import Decimal
 from matching.duplicates import EarlierInvoice, InvoiceHistory, lines_mark, signed_gross
 from matching.names import code, squeezed, words
 from matching.units import Conversions
+from matching.vat import tax_of
 from matching.vendors import VendorDirectory
 from records.invoices import Invoice
 from records.matches import InvoiceMatch, OrderAllocation
@@ -277,7 +278,7 @@ def as_earlier(
         or tuple(invoice.order_refs),
         lines=lines_mark(invoice),
         prepaid=prepaid,
-        prepaid_tax=(invoice.tax_total or _ZERO) if match.prepayment else _ZERO,
+        prepaid_tax=(tax_of(invoice) or _ZERO) if match.prepayment else _ZERO,
         deducted=deducted,
         held=match.status == "exception",
     )
