@@ -276,7 +276,8 @@ def tax_rows(found: Iterable[Occurrence]) -> Iterator[TaxRow]:
         by_row.setdefault(item.row.index, []).append(item)
     for items in by_row.values():
         row = items[0].row
-        money = [i for i in items if i.figure.is_money or i.value != i.value.to_integral()]
+        # `1.500` may be a thousand and a half or a fraction: both are amounts.
+        money = [i for i in items if i.figure.is_money or not i.figure.digits.isdigit()]
         if not money or any(i.concepts.get("withheld", 0) >= 0.7 for i in items):
             continue
         rates: list[tuple[Decimal, Figure]] = [

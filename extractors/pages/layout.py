@@ -268,8 +268,32 @@ def _unaligned(body: list[Token], cut: float, gap: int) -> bool:
     lone = [y for y in right.priced if not _near(y, right.worded, _LEVEL + 1)]
     lined = sum(_near(y, left.levels, _LEVEL + 1) for y in lone) / max(1, len(lone))
     if share <= 0.35:
+        heads = _heading(body, cut)
+        first = min((y for y in right.priced if heads is not None and y > heads), default=None)
+        if first is not None and _near(first, left.levels):
+            return False
         return reach > 0.15 and (lined < 0.7 or len(lone) < 3)
     return share <= 0.5 and reach > 0.35 and gap >= 10 and lined <= 0.4
+
+
+#: Columns of a table with words in them, and those with figures.
+_WORDED = frozenset({"description", "article_number", "position"})
+_FIGURED = frozenset({"quantity", "unit_price", "net_amount", "gross_amount", "vat_rate"})
+
+
+def _heading(body: list[Token], cut: float) -> int | None:
+    """Return where headings of one table stand on both sides: what is sold, and for how much."""
+    words = lexicon("columns")
+    sold: set[int] = set()
+    priced: set[int] = set()
+    for token in body:
+        concepts = {s.concept for s in words.senses(token.key)}
+        level = round(token.top + token.bottom)
+        if token.x0 < cut and concepts & _WORDED:
+            sold.add(level)
+        if token.x0 > cut and concepts & _FIGURED:
+            priced.add(level)
+    return min((y for y in priced if _near(y, sold)), default=None)
 
 
 @dataclass(slots=True)

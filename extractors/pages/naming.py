@@ -7,7 +7,7 @@ import re
 from extractors.pages.lexicon import fold, lexicon
 
 _FORMS = (
-    r"GmbH\s?&\s?Co\.?(?:\s?(?:KGaA|KG|OHG))?|gGmbH|mbH|GmbH|GesmbH|AG(?:\s?&\s?Co\.?\s?KGaA)?|KGaA|KG|OHG|GbR|e\.\s?K\.?|e\.\s?V\.?|e\.\s?G\.?|eG|UG(?:\s?\(haftungsbeschränkt\))?|PartG(?:\s?mbB)?|SE|a\.\s?G\.?|"
+    r"GmbH\s?&\s?Co\.?(?:\s?(?:KGaA|KG|OHG))?|gGmbH|mbH|GmbH|GesmbH|AG(?:\s?&\s?Co\.?\s?KGaA)?|KGaA|KG|OHG|GbR|e\.\s?K\.?|e\.\s?U\.?|e\.\s?V\.?|e\.\s?G\.?|eG|UG(?:\s?\(haftungsbeschränkt\))?|PartG(?:\s?mbB)?|SE|a\.\s?G\.?|"
     r"SARL|S\.A\.R\.L\.?|SAS|S\.A\.S\.?|SASU|EURL|SNC|SCOP|SCI|S\.A\.|SA|SPRL|SRL|S\.R\.L\.?|BVBA|"
     r"Ltd\.?|Limited|DAC|CIC|LLC|L\.L\.C\.?|Inc\.?|Incorporated|Corp\.?|Corporation|PLC|plc|LLP|L\.P\.|Pvt\.?\s+Ltd\.?|Private\s+Limited|Pty\.?\s+Ltd\.?|Co\.,?\s+Ltd\.?|Company|"
     r"B\.\s?V\.?|BV|N\.\s?V\.?|NV|V\.\s?O\.\s?F\.?|VOF|C\.V\.|"
@@ -35,6 +35,7 @@ FORM_KEYS = frozenset(
         "ohg",
         "gbr",
         "ek",
+        "eu",
         "ev",
         "eg",
         "ug",
@@ -152,7 +153,7 @@ def clean(text: str) -> str:
     """Take a name out of its line: no salutation, no initials of a logo before it."""
     text = text.strip(" ,;:|-–•·*#")
     prefix = _PREFIX.match(text)
-    text = text[prefix.end() :] if prefix else text
+    text = _without_rest(text[prefix.end() :] if prefix else text)
     head, _, rest = text.partition(" ")
     if rest and head.isupper() and 1 < len(head) <= 3 and not LEGAL.fullmatch(head):
         words = [w for w in map(fold, rest.split()) if w]
@@ -160,6 +161,24 @@ def clean(text: str) -> str:
         if words and (words[0].startswith(fold(head)) or initials.startswith(fold(head))):
             return rest
     return text
+
+
+# What goes on after a name in one line: capital (EN 16931 BT-33, with the form), address, numbers.
+_CAPITAL = re.compile(
+    rf"[ ,]\s?(?:{_FORMS})?[ ,]*(?:au capital|con capitale?|com o? ?capital|cap\. ?soc)\b", re.I
+)
+_ADDRESSED = re.compile(r",\s+(?=[^,]*\d)")
+
+
+def _without_rest(text: str) -> str:
+    """Cut off what follows a name in its line."""
+    capital = _CAPITAL.search(text)
+    if capital:
+        return text[: capital.start()]
+    forms = list(LEGAL.finditer(text))
+    if forms and text[forms[-1].end() :].lstrip(". ")[:1] == ",":
+        return text[: forms[-1].end()]
+    return _ADDRESSED.split(text)[0]
 
 
 def is_name(text: str) -> bool:

@@ -12,7 +12,7 @@ from extractors.pages.blocks import Block, Part, blocks_of, has_postal
 from extractors.pages.identifiers import Identifier
 from extractors.pages.layout import Row, Sheet
 from extractors.pages.lexicon import fold
-from extractors.pages.naming import LEGAL, core, initials
+from extractors.pages.naming import LEGAL, core, initials, is_name
 from extractors.pages.ours import Ours, buying
 from extractors.pages.party_names import (
     YOURS,
@@ -164,11 +164,13 @@ def _best(
 
 
 def _whole_name(name: NameCandidate, sheet: Sheet) -> str:
-    """Join a name that is broken over two lines before its legal form."""
-    text, row = name.text, name.part.row
+    """Join a name that is broken over two lines: before its legal form, or in large print."""
+    text, row, part = name.text, name.part.row, name.part
     if LEGAL.search(text):
+        return _with_beginning(name, sheet)
+    if not row.words(part.first, part.last).strip(" ,").endswith(text):
         return text
-    x0 = row.tokens[name.part.first].x0
+    x0 = row.tokens[part.first].x0
     for other in sheet.below(row, 2):
         if other.top - row.bottom > row.height:
             break
@@ -180,6 +182,29 @@ def _whole_name(name: NameCandidate, sheet: Sheet) -> str:
             if abs(other.tokens[first].x0 - x0) < 4 and ends and short:
                 return f"{text} {more}"
     return text
+
+
+def _with_beginning(name: NameCandidate, sheet: Sheet) -> str:
+    """Put the line over a name before it where both are printed larger than the line under it."""
+    row, part = name.part.row, name.part
+    token = row.tokens[part.first]
+    high = token.bottom - token.top
+    alike = [
+        (r, first, last)
+        for r in sheet.rows[max(0, row.index - 1) : row.index + 2]
+        for first, last in r.spans
+        if r is not row and r.page == row.page and abs(r.tokens[first].x0 - token.x0) < 3
+    ]
+    over = [(r, f, n) for r, f, n in alike if r.index < row.index and token.top - r.bottom < high]
+    under = [r.tokens[f].bottom - r.tokens[f].top for r, f, _ in alike if r.index > row.index]
+    if not over or not under or high < 1.1 * under[0]:
+        return name.text
+    above, first, last = over[0]
+    text = above.words(first, last)
+    own = above.tokens[first].bottom - above.tokens[first].top
+    named = is_name(text) and not LEGAL.search(text) and last - first <= 3
+    plain = named and not any(map(str.isdigit, text)) and not above.titles
+    return f"{text} {name.text}" if plain and abs(own - high) < 0.5 else name.text
 
 
 def _vat_owners(

@@ -234,9 +234,25 @@ def _under_headings(
             if not is_name(text):
                 continue
             weight = 0.95 if len(row.tokens) - heading.first < 8 else 0.8
+            if heading.role == "seller" and not LEGAL.search(text):
+                # Under `Vendedor` may stand whoever sold, but not with an address.
+                weight = weight if _addressed(sheet, other, hit[0]) else 0.5
             why = f"under '{row.words(heading.first, heading.last)}'"
             yield NameCandidate(heading.role, Part(other, *hit, text), text, weight, why)
             break
+
+
+def _addressed(sheet: Sheet, row: Row, first: int) -> bool:
+    """Say whether a street or town stands within three lines under a name."""
+    x0 = row.tokens[first].x0
+    for other in sheet.below(row, 3):
+        for start, last in other.spans:
+            text = other.words(start, last)
+            if abs(other.tokens[start].x0 - x0) < 12 and (
+                STREET.fullmatch(text) or has_postal(text)
+            ):
+                return True
+    return False
 
 
 def _under_sender(sheet: Sheet, sender: Part) -> Iterator[NameCandidate]:
@@ -271,7 +287,9 @@ def _labelled_names(
             if over is None or over.role == "ship_to" or over.row is row:
                 continue
             nxt = [p for p in row.spans if p[1] > match.last]
-            if nxt:
+            colon = row.tokens[match.last - 1].text.endswith(":")
+            # `Nazwa towaru`: running on without a colon it is no label.
+            if nxt and (colon or nxt[0][0] >= match.last):
                 first, last = max(nxt[0][0], match.last), nxt[0][1]
                 text = clean(row.words(first, last))
                 if text and is_name(text):
