@@ -312,8 +312,17 @@ def _by_label(
     if not gross:
         return totals
     matching = [(s, g) for s, g in gross if g.value and _led_to(g.value, found, sums)]
-    # A sum to the cent beats one that only rounding explains, and what is called due comes after.
-    matching.sort(key=lambda m: (not sums.equals(m[1].value), not _is_called_gross(m[1]), -m[0]))
+    # A sum on the way comes before what charges lead to; a sum to the cent beats one that only
+    # rounding explains, and what is called due comes after.
+    led = [m for _, m in matching if _is_called_gross(m)]
+    matching.sort(
+        key=lambda m: (
+            _is_passed(m[1], led),
+            not sums.equals(m[1].value),
+            not _is_called_gross(m[1]),
+            -m[0],
+        )
+    )
     top_score, top = matching[0] if matching else gross[0]
     totals.chosen["gross_total"] = top
     totals.score = top_score
