@@ -12,7 +12,7 @@ from app.codec import unplain
 from app.masterdata import every, everything, vendor_directory
 from app.payers import known_names, known_payers
 from app.tables import allocations, documents, forbidden, invoices
-from matching.payment_proposals import retained
+from matching.payment_proposals import paid_by, retained
 from matching.payments import Books
 from matching.payments.twins import twins
 from records.banking import (
@@ -45,6 +45,13 @@ def gather_again(tx: Connection, movements: Iterable[str]) -> tuple[Books, dict[
     ours = list(_own_payables(tx))
     # What was settled before the office's list held an item counts for the listed one.
     same = twins(listed, ours, vendor_directory(tx)) if ours else {}
+    paid_as = {same[o.id]: o.pays_by for o in ours if o.id in same and o.pays_by}
+    listed = [
+        dataclasses.replace(item, pays_by=paid_as[item.id])
+        if item.id in paid_as and item.pays_by is None
+        else item
+        for item in listed
+    ]
     stored: dict[str, Settled] = {name: {} for name in movements}
     settled: dict[str, int] = defaultdict(int)
     reopened: dict[str, int] = defaultdict(int)
@@ -131,6 +138,7 @@ def _own_payables(tx: Connection) -> Iterable[OpenItem]:
             gross=Money(-invoice.sign * due, invoice.currency),
             skonto_percent=invoice.skonto_percent,
             skonto_until=invoice.skonto_until,
+            pays_by=paid_by(invoice.payment_means_code),
         )
         if retention is None or retention.amount >= due:
             yield item

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -40,6 +40,22 @@ class PaymentRules:
     transfer_days: int = 1
     smallest: Decimal = Decimal("1.00")
     cool_off_days: int = 7
+
+
+#: UNTDID 4461 (BT-81): the vendor collects, by direct debit or by a bill drawn on us.
+_COLLECTED = frozenset({"49", "59", "70"})
+#: UNTDID 4461: it was paid on the spot.
+_PAID = {"10": "cash", "48": "card", "54": "card", "55": "card"}
+
+
+def paid_by(means_code: str | None) -> str | None:
+    """Return how an invoice says it is paid (`dd`, `card`, `cash`); None leaves it to the vendor.
+
+    What is collected, or was paid at the till, must not be transferred as well.
+    """
+    if means_code in _COLLECTED:
+        return "dd"
+    return _PAID.get(means_code or "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +116,7 @@ def propose_payments(
     falls due, or its discount lapses, before the next run could pay it. Credit
     notes reduce a payment, the oldest first, but never turn it around. What
     vendors collect themselves is left to them. Findings name what should be
-    paid and cannot.
+    paid and cannot, and what an invoice alone says is paid otherwise.
     """
     terms = rules or PaymentRules()
     by_payee: dict[tuple[str, str], list[OpenItem]] = defaultdict(list)
@@ -116,6 +132,12 @@ def propose_payments(
             continue
         if (item.pays_by or group.main.pays_by) == "transfer":
             by_payee[group.id, item.gross.currency].append(_with_terms(item, group))
+        elif group.main.pays_by == "transfer" and (item.due_date or date.min) < next_run:
+            where = f"open item {item.id}"
+            expected = f"a transfer to {group.id} {group.main.name}"
+            problems.append(
+                finding("paid_otherwise", where=where, expected=expected, actual=item.pays_by)
+            )
     proposals: list[PaymentProposal] = []
     for (group_id, _), owed in by_payee.items():
         group = vendors.group_of(group_id)
@@ -183,7 +205,14 @@ def without_copies(
             kept.append(item)
         else:
             copies.append(Copy(item=item, of=earlier))
-    return tuple(kept), tuple(copies)
+    told = {copy.of: copy.item.pays_by for copy in copies if copy.item.pays_by}
+    return tuple(_paid_as(told, item) for item in kept), tuple(copies)
+
+
+def _paid_as(told: Mapping[str, str], item: OpenItem) -> OpenItem:
+    """Return the item with what its copy says of how it is paid, unless it says so itself."""
+    means = told.get(item.id.removesuffix(KEPT_BACK))
+    return dataclasses.replace(item, pays_by=means) if means and item.pays_by is None else item
 
 
 def _names(item: OpenItem, vendors: VendorDirectory) -> list[tuple[str, str]]:

@@ -539,6 +539,11 @@ CATALOGUE: dict[str, Code] = {
         _B,
         "Close the one that is a copy in the books.",
     ),
+    "paid_otherwise": Code(
+        "The invoice says that the vendor collects, or was paid on the spot; nothing is transferred",
+        _W,
+        "Expect the debit, or pay it by hand; `pay_method` in the vendor master says it for good.",
+    ),
     "payment_impossible": Code(
         "The payment cannot be ordered from any account of ours",
         _W,

@@ -36,16 +36,13 @@ _TYPE_CODES = {
         ("TD16", "TD17", "TD18", "TD19", "TD20", "TD21", "TD22", "TD23", "TD28", "TD29"), "389"
     ),
 }
-#: ModalitaPagamento as UNTDID 4461: cash, cheque, transfer, card, direct debit.
+#: ModalitaPagamento as UNTDID 4461 (BT-81): cash, cheque, transfer, card, a bill the
+#: vendor's bank presents (RIBA), direct debit before SEPA, SEPA direct debit.
 _MEANS = {
-    "MP01": "10",
-    "MP02": "20",
-    "MP05": "30",
-    "MP08": "48",
-    "MP19": "59",
-    "MP20": "59",
-    "MP21": "59",
-}
+    "MP01": "10", "MP02": "20", "MP05": "30", "MP08": "48", "MP12": "70",
+    "MP09": "49", "MP10": "49", "MP11": "49", "MP16": "49", "MP17": "49",
+    "MP19": "59", "MP20": "59", "MP21": "59",
+}  # fmt: skip
 _ZERO = Decimal(0)
 
 

@@ -170,7 +170,7 @@ def ubl(invoice: Invoice, ibans: Sequence[str]) -> bytes:
         add("PartyLegalEntity/RegistrationName", party.name, who)
     for account in ibans:
         means = etree.SubElement(root, f"{{{CAC}}}PaymentMeans")
-        add("PaymentMeansCode", "58", means)
+        add("PaymentMeansCode", invoice.payment_means_code or "58", means)
         add("PayeeFinancialAccount/ID", account, means)
     for charge, amount in ((False, invoice.allowance_total), (True, invoice.charge_total)):
         if amount:

@@ -27,7 +27,10 @@ from app.show import tell_story
 from connectors.payments.pain001 import NAMESPACE
 from records.banking import OpenItem, PaymentRun
 from records.failures import KnownFailure
+from records.invoices import Party
 from tests.app.conftest import ROOT, MakeOffice
+from tests.app.paper_mail import WERK_NORD, Letter, write_mailbox, write_table
+from tests.matching.casebook import invoice_of
 
 MONDAY = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 OUR_IBAN = "DE75512108001245126199"
@@ -268,6 +271,46 @@ def test_what_came_by_mail_is_paid_once_posted_and_not_while_held(
     told = {(f.code, f.where) for f in draft.problems}
     assert ("payable_held", "open item ERPheld") in told
     assert "payable_twice" not in {code for code, _ in told}
+
+
+@pytest.mark.parametrize("listed", [False, True], ids=["ours alone", "in the office's books too"])
+def test_what_an_invoice_says_is_collected_is_not_transferred(tmp_path: Path, listed: bool) -> None:
+    """UNTDID 4461 code 59: a transfer beside the direct debit would pay twice."""
+    (tmp_path / "config.yaml").write_text(WERK_NORD, encoding="utf-8")
+    vendor = {"vendor_id": "V1", "name": "Hansa Schrauben GmbH", "iban": "DE02120300000000202051"}
+    vendor |= {"vat_id": "DE811907980", "country": "DE"}
+    write_table(tmp_path / "records/vendors.csv", [vendor])
+    ours = {"account_id": "A1", "iban": OUR_IBAN, "currency": "EUR"}
+    write_table(tmp_path / "records/own_accounts.csv", [ours])
+    letters = [
+        Letter(
+            invoice=dataclasses.replace(
+                invoice_of({"number": number, "order": "", "lines": [{"text": "x", "price": 100}]}),
+                payment_means_code=means,
+                seller=Party(name=vendor["name"], vat_id=vendor["vat_id"], country="DE"),
+                ibans=(vendor["iban"],),
+            ),
+            sender="rechnung@hansa-schrauben.example",
+        )
+        for number, means in (("T-1", "58"), ("D-1", "59"))
+    ]
+    write_mailbox(tmp_path / "inbox", letters)
+    office = Office.open(load(tmp_path / "config.yaml"))
+    night.run(office, ("records", "invoices"))
+    with office.database.begin() as tx:
+        rows = {row.number: row for row in queries.document_rows(tx)}
+        books = [
+            OpenItem(id=f"ERP-{n}", kind="ap_invoice", party_id="V1", number=n, gross=-row.gross)
+            for n, row in rows.items()
+            if row.gross
+        ]
+        save(tx, office, "erp", books if listed else [])
+    assert {row.state for row in rows.values()} == {"posted"}
+    draft = _proposed(office).draft
+    (payment,) = draft.payments
+    assert [item.number for item in payment.items] == ["T-1"]
+    assert [f.code for f in draft.problems] == ["paid_otherwise"]
+    office.database.dispose()
 
 
 def test_what_the_offices_books_no_longer_list_is_not_paid(office: Office) -> None:
