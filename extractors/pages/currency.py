@@ -30,6 +30,13 @@ _COUNTRY_HINTS = {
     "CNY": frozenset({"china", "beijing", "shanghai"}),
 }
 
+#: What leads to the total in another currency than the invoice's.
+_EQUIVALENT = re.compile(
+    r"[eé]quival|gegenwert|entspricht|contre.?valeur|tegenwaarde|controvalore|contravalor|r[oó]wnowarto"
+    r"|\bsoit en\b|exchange rate|wechselkurs|taux de change|wisselkoers|tasso di cambio|tipo de cambio|\bkurs",
+    re.IGNORECASE,
+)
+
 
 class Evidence(NamedTuple):
     """A currency with the place that says so, how sure (0 to 1), and why."""
@@ -53,6 +60,8 @@ def find_currency(sheet: Sheet, amounts: tuple[tuple[Row, int, int, str], ...]) 
     votes: dict[str, float] = {}
     first: dict[str, Evidence] = {}
     for row in sheet.rows:
+        if _EQUIVALENT.search(row.text):
+            continue
         for figure in row.figures:
             if figure.sign:
                 _vote(votes, first, row, figure.first, figure.last, figure.sign, 1.0, sheet)

@@ -39,6 +39,7 @@ SIGNS: dict[str, tuple[str, ...]] = {
     "RS.": ("INR", "PKR", "LKR"),
     "ZŁ": ("PLN",),
     "ZŁ.": ("PLN",),
+    "ZL": ("PLN",),
     "KČ": ("CZK",),
     "FT": ("HUF",),
     "KR": ("SEK", "NOK", "DKK"),
@@ -114,7 +115,7 @@ CODES = frozenset(
 _SIGN = (
     r"(?:[A-Z]{0,3}\$|[€£¥₹₺₽₴₩₪]|(?:"
     + "|".join(sorted(CODES))
-    + r")\b|Rs\.?|RM|EURO?S?|[Zz][łŁ]\.?|K[čČ]|Kr\.?|kr\.?|Fr\.|Ft)"
+    + r")\b|Rs\.?|RM|EURO?S?|[Zz][łŁlL]\.?|K[čČ]|Kr\.?|kr\.?|Fr\.|Ft)"
 )
 _NUMBER = r"\d{1,3}(?:[.,'’´\u00a0\u202f ]\d{3})+(?:[.,]\d{1,6})?|\d+(?:[.,]\d{1,6})?|[.,]\d{2}"
 _FIGURE = re.compile(
@@ -174,8 +175,9 @@ def _plain(digits: str, style: Style) -> Decimal:
     else:
         mark = "," if comma >= 0 else "."
         cut = max(comma, point)
-        groups = digits.count(mark) > 1
         three = len(digits) - cut - 1 == 3
+        # `5.158.56` is `5.158,56` whose comma OCR took for a point.
+        groups = three and digits.count(mark) > 1
         if groups or (three and mark != style.value and digits[:cut].lstrip("0")):
             return Decimal(digits.replace(mark, ""))
     whole = digits[:cut].replace(",", "").replace(".", "")
@@ -290,7 +292,7 @@ def style_of(figures: Sequence[Figure]) -> Style | None:
         decimals = len(digits) - cut - 1
         if other in digits or (decimals != 3 and digits.count(mark) == 1):
             votes[Style(mark)] += 2 if decimals == 2 else 1
-        elif digits.count(mark) > 1:
+        elif decimals == 3 and digits.count(mark) > 1:
             votes[Style(other)] += 1
     comma, point = votes[Style.COMMA], votes[Style.POINT]
     if comma == point:

@@ -43,8 +43,10 @@ def headings(sheet: Sheet, told: Sequence[HeadWord] = ()) -> Iterator[Heading]:
     def heads(index: int) -> list[_Head]:
         if index not in cells:
             row = sheet.rows[index]
-            money = any(f.is_money for f in row.figures) or len(row.tokens) > 24 or bool(row.dates)
-            cells[index] = [] if money else list(_heads(row, words))
+            # Prices may have no or many decimals; what is a fraction is in no heading.
+            priced = any(f.is_money or not (f.percent or f.digits.isdigit()) for f in row.figures)
+            other = priced or len(row.tokens) > 24 or bool(row.dates)
+            cells[index] = [] if other else list(_heads(row, words))
         return cells[index]
 
     while at < count:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from itertools import permutations
@@ -104,6 +104,8 @@ def _under(sheet: Sheet, style: Style, found: list[Heading], below: frozenset[in
         items = items[:end]
     items = _without_carry(items, style)
     _prove_columns(items, style)
+    for item in items:
+        _settle(item, style, sheet.by)
     if not items:
         return _unheaded(sheet, style, frozenset(taken))
     return Table(tuple(items), frozenset(taken), columns)
@@ -191,7 +193,9 @@ def _prove_columns(items: list[Item], style: Style) -> None:
     roles = sorted(
         {r for i in items for r, c in i.cells.items() if c.figure and not c.figure.percent}
     )
-    roles = [r for r in roles if r not in {"vat_amount", "discount"}]
+    # `VAT Amount` may be two headings: where there is no other amount, it is a line's own.
+    amounts = {"net_amount", "gross_amount"}.intersection(roles)
+    roles = [r for r in roles if r != "discount" and (r != "vat_amount" or not amounts)]
     best, best_count = None, (proved, 3)
     usual = ("quantity", "unit_price", "net_amount")
     for chosen in permutations(roles, 3):
@@ -208,6 +212,29 @@ def _prove_columns(items: list[Item], style: Style) -> None:
             for r, c in item.cells.items()
         }
         item.cells = cells
+
+
+def _settle(item: Item, style: Style, by: str) -> None:
+    """Where a line does not multiply, take the cells of it that do, if there are any."""
+    if extends(item, style) is False:
+        for cells in _other_cells(item, by):
+            if extends(replace(item, cells=cells), style):
+                item.cells = cells
+                return
+
+
+def _other_cells(item: Item, by: str) -> Iterator[dict[str, Cell]]:
+    for role in ("quantity", "unit_price", "net_amount"):
+        # Of two figures under one heading, the other may be a unit's.
+        spare = item.cells.get(f"spare_{role}")
+        if spare is not None:
+            yield {**item.cells, role: spare, f"spare_{role}": item.cells[role]}
+    cell = item.cells.get("quantity")
+    figure = cell.figure if cell else None
+    if by == "ocr" and cell and figure and len(figure.digits) > 1 and figure.digits[-1] == "1":
+        # To OCR the `l` of litres is a one.
+        digits = figure.digits[:-1].rstrip(".,")
+        yield {**item.cells, "quantity": cell._replace(figure=figure._replace(digits=digits))}
 
 
 def _multiplies(item: Item, chosen: tuple[str, ...], style: Style) -> bool:
