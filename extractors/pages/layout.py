@@ -154,6 +154,9 @@ _NOT_LABEL = re.compile(r"(?:https?|mailto|urn|www|ftp):", re.IGNORECASE)
 # `intracommunautaireFR61246224687`: a long label ran into its value.
 _ID_GLUED = re.compile(r"([^\W\d_]*[^\W\d_A-Z]{3})([A-Z]{2}[A-Z0-9]?\d[A-Z0-9]{6,30})")
 
+# `4711vom`: to OCR a number and the word before its date are one.
+_DATED_GLUED = re.compile(r"(.*\d)(vom|dated|du|del|van|dnia)", re.IGNORECASE)
+
 
 def sheet_of(pages: Sequence[PageWords]) -> Sheet:
     """Lay out pages; words that touch nothing else become rows of their own."""
@@ -202,6 +205,8 @@ def _tokens(page: PageWords) -> list[Token]:
             # In `1,234.56` the two signs differ: that is one number.
             if prices and prices[2] == prices[4]:
                 parts = (prices[1], prices[3])
+        if ocr and glued is None and text[-1:].isalpha():
+            glued = _DATED_GLUED.fullmatch(text)
         if glued:
             parts = glued.groups()
         share = (x1 - x0) / (len(text) or 1)

@@ -89,3 +89,13 @@ def test_two_headings_that_read_as_one_still_head_the_amount() -> None:
     text = text.replace("Opis  ", "Item  ").replace("Ilość", "Qty  ")
     (reading,) = read_pages([page(text, by="ocr")])
     assert [line["net_amount"] for line in lines(reading)] == ["5158.56", "147.56"]
+
+
+@pytest.mark.parametrize("glued", ["FV-2026-118vom", "FV-2026-118dated", "FV-2026-118dnia"])
+def test_a_number_ends_before_the_word_that_leads_to_its_date(glued: str) -> None:
+    header, _, held = read(
+        ("Numer faktury      FV-2026-118", f"Faktura nr {glued} 03.02.2026"),
+        ("Data wystawienia    03.02.2026", ""),
+    )
+    assert (header["invoice_number"], header["issue_date"]) == ("FV-2026-118", "2026-02-03")
+    assert held == []
