@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from extractors.pages.amounts import CENT, Occurrence, TaxRow
 from extractors.pages.draft import Draft, plain
+from extractors.pages.exemptions import Exemption
 from extractors.pages.figures import Style
 from extractors.pages.table import Item, Table, extends
 from extractors.pages.totals import Sums, Totals
@@ -61,6 +62,8 @@ def add_totals(draft: Draft, totals: Totals, sign: int, style: Style) -> None:
                 proved=proved,
             )
         )
+    if totals.exempt is not None and len(totals.taxes) < 2:
+        _exemption(draft, totals.exempt, totals, sign)
     # Included taxes of several rates are rows of their own, whatever their base.
     several = len(totals.taxes) > 1 and "net_total" not in totals.chosen
     bare = totals.chosen and not several and not any(row.basis for row in totals.taxes)
@@ -68,6 +71,19 @@ def add_totals(draft: Draft, totals: Totals, sign: int, style: Style) -> None:
         return
     for number, row in enumerate(totals.taxes, 1):
         _tax_row(draft, number, row, sign)
+
+
+def _exemption(draft: Draft, said: Exemption, totals: Totals, sign: int) -> None:
+    """Add why no tax is charged, and its row of the breakdown where none is printed."""
+    values = {"tax_category": said.category, "tax_exemption_reason": said.text}
+    net = totals.value("net_total")
+    if not totals.taxes and net is not None:
+        values |= {"tax_rate": "0", "tax_basis": plain(net * sign), "tax_amount": "0"}
+    for name, value in values.items():
+        why = "the page says why no tax is charged"
+        draft.fields.append(
+            draft.field(name, value, said.row, said.first, said.last, 0.9, why, line=1)
+        )
 
 
 def _tax_row(draft: Draft, number: int, row: TaxRow, sign: int) -> None:

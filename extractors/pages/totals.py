@@ -21,6 +21,7 @@ from extractors.pages.amounts import (
     tax_rows,
 )
 from extractors.pages.deductions import earlier_balance, withholding
+from extractors.pages.exemptions import Exemption, exemption
 from extractors.pages.figures import Style
 from extractors.pages.included import gross_of_rates, implied_by
 from extractors.pages.layout import Sheet
@@ -42,6 +43,7 @@ class Totals:
     doubtful: set[str] = field(default_factory=set)
     why: dict[str, str] = field(default_factory=dict)
     taxes: list[TaxRow] = field(default_factory=list)
+    exempt: Exemption | None = None
     score: float = 0.0
 
     def value(self, name: str) -> Decimal | None:
@@ -92,7 +94,21 @@ def choose(
     _settle_payment(totals, found)
     _settle_adjustments(totals, found, sums)
     totals.taxes = totals.taxes or _agreeing(taxes, totals)
+    if not any(item.value for score, item in ranked(found, {"tax_total": 1.0}) if score >= 0.5):
+        _settle_exemption(totals, exemption(sheet, taken))
     return totals
+
+
+def _settle_exemption(totals: Totals, said: Exemption | None) -> None:
+    """Take the tax for zero where the page says that none is charged and prints none."""
+    gross, tax = totals.value("gross_total"), totals.value("tax_total")
+    if said is None or gross is None or tax or "gross_total" in totals.doubtful:
+        return
+    totals.exempt = said
+    if tax is None and totals.value("net_total") in {None, gross}:
+        totals.derived |= {"tax_total": Decimal(0), "net_total": gross}
+        why = f"no tax is printed and the page says '{said.text[:80]}'"
+        totals.why |= dict.fromkeys(("tax_total", "net_total"), why)
 
 
 def _agreeing(taxes: Sequence[TaxRow], totals: Totals) -> list[TaxRow]:
