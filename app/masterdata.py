@@ -104,7 +104,6 @@ def save(tx: Connection, office: Office, source: str, given: Iterable[object]) -
             "id": key[1],
             "party": keeping.party(item),
             "data": dump(item),
-            "version": 1,
             "source": source,
             "changed_at": now,
         }

@@ -167,7 +167,6 @@ records = Table(
     Column("id", String, primary_key=True),
     Column("party", String),
     Column("data", Text, nullable=False),
-    Column("version", Integer, nullable=False, default=1),
     Column("source", String, nullable=False),
     Column("changed_at", String, nullable=False),
     Index("records_by_party", "kind", "party"),

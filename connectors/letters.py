@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from email.errors import HeaderParseError
 from email.header import Header, decode_header
 from email.message import Message as Parsed
 from email.parser import BytesHeaderParser
 from email.policy import compat32
-from email.utils import getaddresses, parsedate_to_datetime
+from email.utils import getaddresses
 from pathlib import Path
 
 from records.documents import Message
@@ -65,7 +65,6 @@ def message_of(
         sender=", ".join(_addresses(parsed, "from")),
         recipients=tuple(dict.fromkeys([*_addresses(parsed, "to"), *_addresses(parsed, "cc")])),
         subject=_first(parsed, "subject") or "",
-        sent_at=_sent_at(parsed),
         received_at=received_at,
         size=size,
         path=path,
@@ -138,12 +137,3 @@ def _addresses(parsed: Parsed, name: str) -> list[str]:
         shown = _decoded(label)
         found.append(f"{shown} <{address}>" if shown and address else address or shown)
     return [item for item in found if item]
-
-
-def _sent_at(parsed: Parsed) -> datetime | None:
-    """Return the Date header as aware time; a time without zone (-0000) is read as UTC."""
-    try:
-        when = parsedate_to_datetime(str(parsed.get("date", "")))
-        return when.replace(tzinfo=UTC) if when.tzinfo is None else when
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None

@@ -155,7 +155,6 @@ class OpenItem:
     open: Money | None = None
     skonto_percent: Decimal | None = None
     skonto_until: date | None = None
-    related_number: str | None = None
     pays_by: str | None = None
 
 

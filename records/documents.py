@@ -29,7 +29,6 @@ class Message:
     sender: str = ""
     recipients: tuple[str, ...] = ()
     subject: str = ""
-    sent_at: datetime | None = None
     received_at: datetime | None = None
     size: int = 0
     path: Path | None = None

@@ -23,7 +23,6 @@ class Party:
 
     name: str | None = None
     vat_id: str | None = None
-    tax_id: str | None = None
     address: str | None = None
     country: str | None = None
     email: str | None = None
@@ -63,7 +62,6 @@ class TaxLine:
     rate: Decimal | None = None
     basis: Decimal | None = None
     amount: Decimal | None = None
-    exemption_reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +100,6 @@ class Invoice:
     bic: str | None = None
     payment_reference: str | None = None
     payment_means_code: str | None = None
-    payment_terms: str | None = None
     skonto_percent: Decimal | None = None
     skonto_until: date | None = None
 
@@ -132,7 +129,6 @@ class ReceivedInvoice:
     """
 
     id: str
-    received_date: date | None
     invoice: Invoice
 
 
@@ -231,7 +227,6 @@ def assemble(fields: Sequence[Field]) -> tuple[Invoice, tuple[Finding, ...]]:
         return Party(
             name=text(f"{prefix}_name"),
             vat_id=text(f"{prefix}_vat_id"),
-            tax_id=text("seller_tax_id") if prefix == "seller" else None,
             address=text(f"{prefix}_address"),
             country=text(f"{prefix}_country"),
             email=text("seller_email") if prefix == "seller" else None,
@@ -282,7 +277,6 @@ def assemble(fields: Sequence[Field]) -> tuple[Invoice, tuple[Finding, ...]]:
                 rate=number("tax_rate", n),
                 basis=number("tax_basis", n),
                 amount=number("tax_amount", n),
-                exemption_reason=text("tax_exemption_reason", n),
             )
             for n in rows("tax")
         ),
@@ -299,7 +293,6 @@ def assemble(fields: Sequence[Field]) -> tuple[Invoice, tuple[Finding, ...]]:
         bic=text("bic"),
         payment_reference=text("payment_reference"),
         payment_means_code=text("payment_means_code"),
-        payment_terms=text("payment_terms"),
         skonto_percent=number("skonto_percent"),
         skonto_until=day("skonto_until"),
     )

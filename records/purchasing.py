@@ -82,7 +82,6 @@ class Vendor:
     currency: str | None = None
     terms_days: int | None = None
     skonto_percent: Decimal | None = None
-    skonto_days: int | None = None
     order_required: bool = False
     pays_by: str = "transfer"
     email_domains: tuple[str, ...] = ()
@@ -100,13 +99,6 @@ class Customer:
     id: str
     name: str
     iban: str | None = None
-    vat_id: str | None = None
-    country: str | None = None
-    currency: str | None = None
-    terms_days: int | None = None
-    skonto_percent: Decimal | None = None
-    skonto_days: int | None = None
-    direct_debit: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +112,6 @@ class Contract:
     amount: Decimal
     currency: str = "EUR"
     contract_number: str | None = None
-    day_of_month: int | None = None
     vendor_id: str | None = None
     tolerance: Decimal = Decimal(0)
     owner: str | None = None

@@ -83,7 +83,6 @@ def _vendor(cells: Cells) -> Iterator[object]:
         currency=cells.text("currency"),
         terms_days=cells.whole("terms_days"),
         skonto_percent=cells.number("skonto_pct"),
-        skonto_days=cells.whole("skonto_days"),
         order_required=cells.flag("po_required"),
         pays_by=cells.text("pay_method") or "transfer",
         email_domains=tuple(domain.lower() for domain in domains),
@@ -101,13 +100,6 @@ def _customer(cells: Cells) -> Iterator[object]:
         id=cells.needed("customer_id"),
         name=cells.needed("name"),
         iban=_iban(cells.text("iban")),
-        vat_id=cells.text("vat_id"),
-        country=cells.text("country"),
-        currency=cells.text("currency"),
-        terms_days=cells.whole("terms_days"),
-        skonto_percent=cells.number("skonto_pct"),
-        skonto_days=cells.whole("skonto_days"),
-        direct_debit=cells.flag("direct_debit"),
     )
 
 
@@ -186,7 +178,6 @@ def _received_invoice(cells: Cells) -> Iterator[object]:
     refs = (cells.text("po_ref") or "").replace(";", ",").split(",")
     yield ReceivedInvoice(
         id=cells.needed("item_id"),
-        received_date=cells.day("received_date"),
         invoice=Invoice(
             number=cells.text("invoice_no"),
             issue_date=cells.day("invoice_date"),
@@ -223,7 +214,6 @@ def _payable(cells: Cells) -> Iterator[object]:
         open=gross,
         skonto_percent=cells.number("skonto_pct"),
         skonto_until=cells.day("skonto_until"),
-        related_number=cells.text("ref_invoice_no"),
     )
 
 
@@ -295,7 +285,6 @@ def _open_item(cells: Cells) -> Iterator[object]:
         else Money(abs(left) if gross.amount >= 0 else -abs(left), gross.currency),
         skonto_percent=cells.number("skonto_pct"),
         skonto_until=cells.day("skonto_until"),
-        related_number=cells.text("ref_invoice_no"),
         pays_by=cells.text("pay_method"),
     )
 
@@ -359,7 +348,6 @@ def _contract(cells: Cells) -> Iterator[object]:
         amount=cells.needed_number("amount"),
         currency=cells.currency("currency", "EUR"),
         contract_number=cells.text("contract_no"),
-        day_of_month=cells.whole("day_of_month"),
         vendor_id=cells.text("vendor_id"),
         tolerance=cells.number("tolerance") or Decimal(0),
         owner=cells.text("owner"),
@@ -399,14 +387,14 @@ TABLES: dict[str, Table] = {
     ),
     "vendors": _table(
         "vendor_id name",
-        "iban bic vat_id country currency terms_days skonto_pct skonto_days po_required"
+        "iban bic vat_id country currency terms_days skonto_pct po_required"
         " pay_method email_domains category address blocked iban_changed_on"
         " routing_number",
         {Vendor: _vendor},
     ),
     "customers": _table(
         "customer_id name",
-        "iban vat_id country currency terms_days skonto_pct skonto_days direct_debit",
+        "iban",
         {Customer: _customer},
     ),
     "purchase_orders": _table(
@@ -418,7 +406,7 @@ TABLES: dict[str, Table] = {
     "uom_conversions": _table("from_uom to_uom factor", "sku", {UnitConversion: _unit_conversion}),
     "supplier_invoices": _table(
         "item_id invoice_no gross",
-        "type invoice_date received_date due_date vendor_name vendor_iban vendor_vat_id po_ref"
+        "type invoice_date due_date vendor_name vendor_iban vendor_vat_id po_ref"
         " currency net vat skonto_pct skonto_until ref_invoice_no",
         {ReceivedInvoice: _received_invoice, OpenItem: _payable},
     ),
@@ -430,13 +418,13 @@ TABLES: dict[str, Table] = {
     "customer_invoices": _table(
         "item_id invoice_no gross",
         "type structured_ref customer_order_ref customer_id customer_name invoice_date due_date"
-        " currency net vat skonto_pct skonto_until",
+        " currency skonto_pct skonto_until",
         {OpenItem: _customer_invoice},
     ),
     "open_items": _table(
         "item_id kind gross",
         "party_id party_name party_iban party_vat_id invoice_no structured_ref order_ref"
-        " invoice_date due_date currency open skonto_pct skonto_until ref_invoice_no pay_method",
+        " invoice_date due_date currency open skonto_pct skonto_until pay_method",
         {OpenItem: _open_item},
     ),
     "payment_runs": _table(
@@ -456,7 +444,7 @@ TABLES: dict[str, Table] = {
     "payroll_runs": _table("item_id date n total", "batch_id currency", {PayrollRun: _payroll_run}),
     "recurring_contracts": _table(
         "item_id kind counterparty amount",
-        "iban currency contract_no day_of_month vendor_id tolerance owner",
+        "iban currency contract_no vendor_id tolerance owner",
         {Contract: _contract},
     ),
     "bookings": _table(

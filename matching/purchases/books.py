@@ -113,11 +113,6 @@ class PurchaseBooks:
 
     # -- questions
 
-    @property
-    def order_line_count(self) -> int:
-        """Return how many order lines the books hold, revisions not counted."""
-        return len(self._positions)
-
     def position(self, key: tuple[str, int]) -> Position:
         """Return the order line with this order and line number; KeyError when there is none."""
         return self._positions[key]

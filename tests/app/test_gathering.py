@@ -43,8 +43,7 @@ def office(make_office: MakeOffice) -> Office:
     made = make_office()
     vendors = [_vendor(number) for number in range(10)]
     booked = [
-        ReceivedInvoice(id=f"R{n}", received_date=None, invoice=_invoice(vendors[n % 10], n))
-        for n in range(IMPORTED)
+        ReceivedInvoice(id=f"R{n}", invoice=_invoice(vendors[n % 10], n)) for n in range(IMPORTED)
     ]
     with made.database.begin() as tx:
         save(tx, made, "test", [*vendors, *booked])
@@ -81,7 +80,7 @@ def test_what_is_imported_meanwhile_counts_from_the_next_document_on(office: Off
     late = _invoice(_vendor(3), IMPORTED + 3)
     with office.database.begin() as tx:
         assert not books_for(tx, late, "new", None).history.by_number("V3", late.number or "")
-        save(tx, office, "test", [ReceivedInvoice(id="late", received_date=None, invoice=late)])
+        save(tx, office, "test", [ReceivedInvoice(id="late", invoice=late)])
         (known,) = books_for(tx, late, "new", None).history.by_number("V3", late.number or "")
     assert known.id == "late"
 

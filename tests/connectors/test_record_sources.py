@@ -422,7 +422,7 @@ def test_the_tables_of_a_world_are_read_whole(corpus: Path) -> None:
     assert sum(len(s.items) for s in settlements) == lines("card_settlement_items")
     assert len(tables.fx_rates) == lines("fx_rates")
     first: ReceivedInvoice = tables.supplier_invoices[0]
-    assert first.received_date is not None and first.invoice.lines
+    assert first.invoice.issue_date is not None and first.invoice.lines
 
 
 def test_a_hundred_thousand_rows_take_seconds(tmp_path: Path) -> None:
