@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from sqlalchemy import make_url
-
-from app.engine import Backlog
-from app.engine.backlog import engine_url
+from app.engine.place import engine_ran
 from app.office import Office
 from app.store import brief
 from records.findings import Finding, finding
+
+if TYPE_CHECKING:
+    from app.engine.backlog import Backlog
 
 
 def failed_work(office: Office) -> list[tuple[str, Finding]]:
@@ -49,10 +49,12 @@ def replay_failed(office: Office, text: str) -> str | None:
 
 @contextmanager
 def _backlog(office: Office) -> Iterator[Backlog | None]:
-    url = make_url(engine_url(office.settings.database))
-    if url.get_backend_name() == "sqlite" and not Path(url.database or "").exists():
+    if not engine_ran(office.settings.database):
         yield None
         return
+    # Loading the engine takes half a second, which only an office that runs it pays.
+    from app.engine.backlog import Backlog
+
     backlog = Backlog(office.settings.database)
     try:
         yield backlog

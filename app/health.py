@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import text
 
-from app.engine import Backlog
+from app.engine.backlog import Backlog
 from app.night import counts
 from app.office import Office
 from schedules.schedule import Schedule

@@ -18,7 +18,7 @@ from typing import Any
 
 import structlog
 
-from app.engine import Bot, Engine
+from app.engine.worker import Bot, Engine
 from app.health import Watch
 from app.night import bot as make_bot
 from app.office import Office

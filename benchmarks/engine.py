@@ -19,7 +19,8 @@ from typing import cast
 
 from sqlalchemy import create_engine
 
-from app.engine import Backlog, Engine
+from app.engine.backlog import Backlog
+from app.engine.worker import Engine
 from app.flow import Flow
 from app.isolation import Isolated
 from app.office import Office

@@ -33,7 +33,7 @@ from select import select as select_ready
 
 from sqlalchemy import create_engine, func, select
 
-from app.engine import Backlog
+from app.engine.backlog import Backlog
 from app.tables import postings
 from benchmarks.bank_nights import BankOffice, kill_nights
 from benchmarks.small_office import SmallOffice, report

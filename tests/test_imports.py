@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -48,3 +49,11 @@ def test_package_imports_only_what_it_may(package: str) -> None:
             if homes and not where.startswith(homes):
                 wrong.append(f"{where}:{line} imports {name}, which belongs in {homes[0]} only")
     assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("commands", ["desk", "files", "layouts", "nights", "pay"])
+def test_only_the_service_loads_the_engine(commands: str) -> None:
+    """It takes half a second, and people wait for each command."""
+    asked = f"import sys, app.commands.{commands}; print('dbos' in sys.modules)"
+    told = subprocess.run([sys.executable, "-c", asked], cwd=ROOT, capture_output=True, check=True)
+    assert told.stdout.decode().strip() == "False"

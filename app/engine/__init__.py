@@ -17,9 +17,7 @@ How a flow ends:
   run takes it up again where it stopped.
 - anything else raised, and work whose process died over it again and again, is
   a dead letter: a person looks into it and says `replay`.
+
+Nothing is imported here: the engine takes half a second to load, and most
+commands do without.
 """
-
-from app.engine.backlog import Backlog, DeadLetter, Run
-from app.engine.worker import Bot, Engine
-
-__all__ = ["Backlog", "Bot", "DeadLetter", "Engine", "Run"]

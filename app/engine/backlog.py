@@ -14,6 +14,7 @@ from dbos import DBOSPortableJSONSerializer as JSONSerializer
 from sqlalchemy import Engine as Database
 from sqlalchemy import create_engine, event, make_url
 
+from app.engine.place import engine_url
 from records.failures import KnownFailure, OutsideFailure, Rejected, Unavailable, Unclear
 
 NAME = "nightclerk"
@@ -253,18 +254,6 @@ def _hush() -> None:
 def _is_news(record: logging.LogRecord) -> bool:
     """Drop what the engine itself says better."""
     return not record.getMessage().startswith("Exception encountered in background workflow")
-
-
-def engine_url(database_url: str) -> str:
-    url = make_url(database_url)
-    if url.get_backend_name() != "sqlite":
-        return url.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
-    if not url.database or url.database == ":memory:":
-        raise KnownFailure(
-            "the durable engine needs a database file; give database: sqlite:///FILE"
-        )
-    path = Path(url.database)
-    return f"sqlite:///{path.with_name(f'{path.stem}-engine.db')}"
 
 
 def _open(url: str) -> Database:

@@ -23,10 +23,10 @@ from app.engine.backlog import (
     VERSION,
     Backlog,
     as_failure,
-    engine_url,
 )
 from app.engine.filelock import FileLock
 from app.engine.liveness import Liveness
+from app.engine.place import engine_url
 from app.flow import Flow, Progress
 from app.office import Office
 from records.failures import KnownFailure, Unavailable

@@ -18,7 +18,7 @@ import pytest
 from sqlalchemy import Engine as Database
 from sqlalchemy import create_engine
 
-from app.engine import Backlog
+from app.engine.backlog import Backlog
 from app.flow import Flow
 from app.health import GRACE, Watch
 from app.isolation import Isolated

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from app.engine import Backlog, Bot, Engine
+from app.engine.backlog import Backlog
+from app.engine.worker import Bot, Engine
 from records.failures import KnownFailure
 from tests.app.engine import toy_bots
 from tests.app.engine.toy_bots import Confused, Numbers, Totals, Toy, marks, until

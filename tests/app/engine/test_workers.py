@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from app.engine import Backlog
+from app.engine.backlog import Backlog
 from tests.app.engine.conftest import Workers
 from tests.app.engine.toy_bots import marks, until
 from tests.servers.postgres import running_cluster

@@ -12,7 +12,7 @@ from pathlib import Path
 if __name__ == "__main__":
     import threading
 
-    from app.engine import Engine
+    from app.engine.worker import Engine
     from tests.app.engine import toy_bots
 
     folder, url, name, deaths = sys.argv[1:]
