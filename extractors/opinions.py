@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 
-from pdfminer.pdfdevice import PDFTextDevice
+from pdfminer.pdfdevice import PDFDevice, PDFTextSeq
 from pdfminer.pdfdocument import PDFDocument
-from pdfminer.pdffont import PDFFont, PDFUnicodeNotDefined
-from pdfminer.pdfinterp import PDFPageInterpreter, PDFResourceManager
+from pdfminer.pdffont import PDFUnicodeNotDefined
+from pdfminer.pdfinterp import PDFPageInterpreter, PDFResourceManager, PDFTextState
 from pdfminer.pdfpage import PDFPage
 from pdfminer.pdfparser import PDFParser
 
@@ -140,30 +140,25 @@ def _other_texts(pdf: bytes, numbers: Sequence[int]) -> dict[int, str]:
     return texts
 
 
-class _Characters(PDFTextDevice):
+class _Characters(PDFDevice):
     """Keeps the characters a page draws, in the order it draws them, wherever they stand."""
 
     def __init__(self, fonts: PDFResourceManager) -> None:
         super().__init__(fonts)
         self.characters: list[str] = []
 
-    def render_char(
-        self,
-        matrix: object,
-        font: PDFFont,
-        fontsize: float,
-        scaling: float,
-        rise: float,
-        cid: int,
-        ncs: object,
-        graphicstate: object,
-    ) -> float:
-        """Keep one character; without a place it needs no width."""
-        try:
-            self.characters.append(font.to_unichr(cid))
-        except PDFUnicodeNotDefined:
-            self.characters.append(f"(cid:{cid})")
-        return 0.0
+    def render_string(
+        self, textstate: PDFTextState, seq: PDFTextSeq, ncs: object, graphicstate: object
+    ) -> None:
+        """Keep the characters of one string."""
+        font = textstate.font
+        if font is None:
+            return
+        for code in (cid for part in seq if isinstance(part, bytes) for cid in font.decode(part)):
+            try:
+                self.characters.append(font.to_unichr(code))
+            except PDFUnicodeNotDefined:
+                self.characters.append(f"(cid:{code})")
 
 
 def _letters_of(text: str) -> list[str]:

@@ -211,7 +211,7 @@ class _Seen:
     @property
     def text(self) -> str:
         """Return all words of all pages."""
-        return " ".join(word.text for page in self.pages for word in page.words)
+        return " ".join([word.text for page in self.pages for word in page.words])
 
     def look_at(self, picture: Picture, options: ReadOptions) -> None:
         """Read one picture: its words and its payment codes."""
@@ -295,7 +295,7 @@ def _read_pages(pages: Sequence[PageWords], options: ReadOptions) -> list[Readin
 
 def _read_seen(seen: _Seen, options: ReadOptions, pdf: PdfFile | None = None) -> list[Reading]:
     """Read the pages' meaning, and add what the payment codes say; `pdf` is the file, if one."""
-    if not seen.text:
+    if not any(word.text for page in seen.pages for word in page.words):
         findings = tuple(seen.findings) or (finding("no_text"),)
         return [Reading(kind=Kind.UNKNOWN, findings=findings)]
     readings = _read_pages(seen.pages, options)
@@ -367,7 +367,7 @@ def _asked(seen: _Seen, options: ReadOptions, number: int) -> PageWords | None:
 def _with_codes(reading: Reading, seen: _Seen) -> Reading:
     first, last = reading.pages or (1, max(page.number for page in seen.pages))
     text = " ".join(
-        word.text for page in seen.pages if first <= page.number <= last for word in page.words
+        [word.text for page in seen.pages if first <= page.number <= last for word in page.words]
     )
     fields, findings = list(reading.fields), [*reading.findings, *seen.findings]
     for code in seen.codes:

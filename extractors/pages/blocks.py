@@ -10,7 +10,7 @@ from extractors.pages.layout import Row, Sheet
 
 _DIGIT = re.compile(r"\d")
 _POSTAL = re.compile(
-    r"(?:^|[\s,·•|\-–])(?:"
+    r"[\s,·•|\-–](?:"
     r"(?:[A-Z]{1,3}[\s\-–])?\d{5}\s+[^\W\d]"
     r"|(?:[A-Z]{1,3}[\s\-–])?\d{4}\s+[^\W\d][^\W\d]"
     r"|\d{4}\s?[A-Z]{2}(?:\s|,|$)"
@@ -70,7 +70,7 @@ def blocks_of(sheet: Sheet, taken: frozenset[int]) -> list[Block]:
         open_ = still
         for first, last in row.spans:
             part = Part(row, first, last, row.words(first, last))
-            if not any(map(str.isalnum, part.text)):
+            if not (part.text[:1].isalnum() or any(map(str.isalnum, part.text))):
                 # A ruled line parts what stands above it from what stands below.
                 x0, x1 = row.tokens[first].x0, row.tokens[last - 1].x1
                 cut = [b for b in open_ if _spans(x0, x1, b.parts[-1])]
@@ -109,4 +109,5 @@ def _misfit(above: Part, part: Part) -> float:
 
 
 def has_postal(text: str) -> bool:
-    return _DIGIT.search(text) is not None and _POSTAL.search(text) is not None
+    """Say whether a town with its postal code is written in a line, or at its start."""
+    return _DIGIT.search(text) is not None and _POSTAL.search(" " + text) is not None

@@ -59,12 +59,16 @@ class Part(NamedTuple):
 
 def combined(sheet: Sheet) -> Iterator[Part]:
     """Yield what combined labels name, where as many values stand with them as they name."""
-    words = lexicon("labels", ocr=sheet.by == "ocr")
+    ocr = sheet.by == "ocr"
+    words = lexicon("labels", ocr=ocr)
+    joins = {_key(word, ocr=ocr) for word in _JOINS}
     for row in sheet.rows:
-        if not any(_SIGNS.search(t.text) or t.text.lower() in _JOINS for t in row.tokens):
+        if joins.isdisjoint(row.keys) and _SIGNS.search(row.text) is None:
             continue
         for first, last in row.spans:
-            end, slots = _label(row, first, last, words, ocr=sheet.by == "ocr")
+            if not _may_begin(row, first, words, ocr=ocr):
+                continue
+            end, slots = _label(row, first, last, words, ocr=ocr)
             if len(slots) < 2:
                 continue
             for values in _places(sheet, row, first, end, last):
@@ -83,8 +87,7 @@ def _label(row: Row, first: int, last: int, words: Lexicon, *, ocr: bool) -> tup
         if any(map(str.isdigit, token.text)):
             break
         for piece in _SIGNS.split(token.text):
-            key = fold(piece)
-            keys.append(lookalike(key) if ocr else key)
+            keys.append(_key(piece, ocr=ocr))
             homes.append(at)
         if token.text.endswith(":"):
             break
@@ -98,14 +101,26 @@ def _label(row: Row, first: int, last: int, words: Lexicon, *, ocr: bool) -> tup
                 break
             at += 1
             continue
-        concepts = {s.concept: s.weight for s in match.senses if s.concept in _WANTED}
-        if not concepts:
+        if _WANTED.isdisjoint(match.concepts):
             break
+        concepts = {s.concept: s.weight for s in match.senses if s.concept in _WANTED}
         # `Rechnungsnr. / Invoice no.`: the same again in another language.
         if not any(concepts.keys() & slot.concepts.keys() for slot in slots):
             slots.append(Slot(concepts))
         at = end = match.last
     return (homes[end - 1] + 1 if end else first), _named(slots)
+
+
+def _may_begin(row: Row, at: int, words: Lexicon, *, ocr: bool) -> bool:
+    """Say whether a wording can begin with a token, or with its part before a sign."""
+    if words.knows(row.keys[at]):
+        return True
+    key = _key(_SIGNS.split(row.tokens[at].text, 1)[0], ocr=ocr)
+    return not key or key in _JOINS or words.knows(key)
+
+
+def _key(text: str, *, ocr: bool) -> str:
+    return lookalike(fold(text)) if ocr else fold(text)
 
 
 def _named(slots: Sequence[Slot]) -> list[Slot]:

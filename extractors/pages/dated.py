@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import NamedTuple
 
-from extractors.pages.combined import combined
+from extractors.pages.combined import Part
 from extractors.pages.dates import Order
 from extractors.pages.layout import Dated, Row, Sheet
 from extractors.pages.lexicon import DATES, REFERENCES, Match
@@ -21,11 +21,16 @@ class DateCandidate(NamedTuple):
     label: str
 
 
-def date_candidates(sheet: Sheet, taken: frozenset[int]) -> dict[str, list[DateCandidate]]:
-    """Collect the dates of each concept, best first; dates without a label come as `free`."""
+def date_candidates(
+    sheet: Sheet, taken: frozenset[int], joint: Sequence[Part]
+) -> dict[str, list[DateCandidate]]:
+    """Collect the dates of each concept, best first; dates without a label come as `free`.
+
+    `joint` is what combined labels name.
+    """
     found: dict[str, list[DateCandidate]] = {}
     used: set[tuple[int, int]] = set()
-    parts = [p for p in combined(sheet) if p.row.index not in taken]
+    parts = [p for p in joint if p.row.index not in taken]
     for part in parts:
         if part.dated is not None:
             used.add((part.row.index, part.first))

@@ -39,7 +39,7 @@ class Draft:
         text, place = "", None
         if row is not None and last > first:
             text, place = row.words(first, last), self.place(row, first, last)
-            confidence *= min(t.confidence for t in row.tokens[first:last])
+            confidence *= min([t.confidence for t in row.tokens[first:last]])
         return Field(
             name=name,
             value=value,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from extractors.pages.combined import combined
+from extractors.pages.combined import Part
 from extractors.pages.layout import Row, Sheet
 from extractors.pages.lexicon import REFERENCES, Match, fold
 
@@ -101,10 +101,15 @@ class Candidate(NamedTuple):
     label: str
 
 
-def references(sheet: Sheet, taken: frozenset[int]) -> dict[str, list[Candidate]]:
-    """Collect candidates for every reference, best first; rows in `taken` are invoice lines."""
+def references(
+    sheet: Sheet, taken: frozenset[int], joint: Sequence[Part]
+) -> dict[str, list[Candidate]]:
+    """Collect candidates for every reference, best first; rows in `taken` are invoice lines.
+
+    `joint` is what combined labels name.
+    """
     found: dict[str, list[Candidate]] = {}
-    parts = [p for p in combined(sheet) if p.row.index not in taken]
+    parts = [p for p in joint if p.row.index not in taken]
     for part in parts:
         text = part.row.words(part.first, part.last)
         for concept, weight in part.concepts.items():

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 
 from extractors.pages import dated, header, identifiers, parties
+from extractors.pages.combined import Part
 from extractors.pages.currency import Evidence, find_currency
 from extractors.pages.dates import Order
 from extractors.pages.draft import Draft, plain
@@ -116,12 +117,16 @@ def _key(text: str) -> str:
 def add_dates(
     draft: Draft,
     taken: frozenset[int],
+    joint: Sequence[Part],
     evidence: Evidence | None,
     vats: Sequence[identifiers.Identifier],
     told: Order | None,
 ) -> Order | None:
-    """Add the dates; return the order of day and month. `told` is what a person taught."""
-    found = dated.date_candidates(draft.sheet, taken)
+    """Add the dates; return the order of day and month.
+
+    `joint` is what combined labels name, `told` what a person taught.
+    """
+    found = dated.date_candidates(draft.sheet, taken, joint)
     order = dated.order_of(draft.sheet) or told or _order(draft, evidence, vats)
     agreed = payment_terms(draft.sheet, taken)
     for name in ("issue_date", "due_date"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from extractors.pages.lexicon import fold, lexicon
 
@@ -149,6 +150,7 @@ _PREFIX = re.compile(
 )
 
 
+@lru_cache(maxsize=256)
 def clean(text: str) -> str:
     """Take a name out of its line: no salutation, no initials of a logo before it."""
     text = text.strip(" ,;:|-–•·*#")
@@ -172,9 +174,11 @@ _ADDRESSED = re.compile(r",\s+(?=[^,]*\d)")
 
 def _without_rest(text: str) -> str:
     """Cut off what follows a name in its line."""
-    capital = _CAPITAL.search(text)
+    capital = _CAPITAL.search(text) if "cap" in text.lower() else None
     if capital:
         return text[: capital.start()]
+    if "," not in text:
+        return text
     forms = list(LEGAL.finditer(text))
     if forms and text[forms[-1].end() :].lstrip(". ")[:1] == ",":
         return text[: forms[-1].end()]
@@ -182,7 +186,6 @@ def _without_rest(text: str) -> str:
 
 
 def is_name(text: str) -> bool:
-    letters = sum(map(str.isalpha, text))
     # A character the font does not map stands for one we do not know.
     if "\ufffd" in text or "■" in text:
         return False
@@ -193,6 +196,7 @@ def is_name(text: str) -> bool:
         return False
     if text[0] in "([" or ":" in text:
         return False
+    letters = sum(map(str.isalpha, text))
     if letters < 3 or len(text) > 90 or "@" in text or len(text.split()) > 10:
         return False
     digits = sum(map(str.isdigit, text))
@@ -205,6 +209,7 @@ def is_name(text: str) -> bool:
     return not re.fullmatch(r"(?:page|seite|pagina)\b.*", text, re.IGNORECASE)
 
 
+@lru_cache(maxsize=256)
 def core(text: str) -> str:
     return fold(LEGAL.sub("", text))
 

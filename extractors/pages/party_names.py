@@ -313,7 +313,7 @@ def _from_block(
     if not postal:
         return
     lead = [
-        p for p in parts[: postal[0]] if clean(p.text) and not SALUTATION.fullmatch(clean(p.text))
+        p for p in parts[: postal[0]] if (text := clean(p.text)) and not SALUTATION.fullmatch(text)
     ]
     lead = [p for p in lead if not _labelled(p.row, p.first, p.last)]
     lead = [p for p in lead if not any(h.row is p.row and h.first == p.first for h in headings)]
@@ -389,6 +389,8 @@ def _company_names(
         if FORM_KEYS.isdisjoint(row.keys):
             continue
         for first, last in row.spans:
+            if FORM_KEYS.isdisjoint(row.keys[first + 1 : last]):
+                continue
             text = row.words(first, last)
             found = NAMED.search(text)
             if not found or len(text) > 400:
@@ -434,7 +436,7 @@ def sender_line(sheet: Sheet, taken: frozenset[int]) -> Part | None:
                 continue
             if (
                 len(pieces) >= 3
-                and has_postal(" " + text)
+                and has_postal(text)
                 and any(c.isdigit() for c in text)
                 and is_name(clean(pieces[0]))
             ):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from extractors.pages import header, identifiers, kinds, parties
 from extractors.pages.amount_fields import add_lines, add_totals, sums_of
+from extractors.pages.combined import combined
 from extractors.pages.draft import Draft
 from extractors.pages.figures import Style, style_of
 from extractors.pages.header_fields import (
@@ -56,11 +57,12 @@ def read_sheet(
     accounts = list(identifiers.ibans(sheet))
     vats = list(identifiers.vat_ids(sheet, accounts))
     people = parties.find_parties(sheet, table.rows, vats, accounts, ours)
-    references = header.references(sheet, table.rows)
+    joint = list(combined(sheet))
+    references = header.references(sheet, table.rows, joint)
     kind = recall.kind(_kind(draft, classified, totals))
     evidence = add_currency(draft, totals)
     add_references(draft, references, kind)
-    order = add_dates(draft, table.rows, evidence, vats, recall.order)
+    order = add_dates(draft, table.rows, joint, evidence, vats, recall.order)
     add_parties(draft, people)
     add_payment(draft, accounts)
     sign = _sign(kind, totals)

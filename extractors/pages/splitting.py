@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from extractors.pages.combined import combined
 from extractors.pages.header import is_number_word, references
 from extractors.pages.layout import Sheet, merged, sheet_of
 from extractors.words import PageWords
@@ -28,10 +29,14 @@ def documents(pages: Sequence[PageWords]) -> list[Sheet]:
     sheets = [sheet_of([page]) for page in pages]
     if len(sheets) == 1:
         return sheets
+    counts = [_count(sheet) for sheet in sheets]
+    if all(count is not None and count[0] > 1 for count in counts[1:]):
+        # Every page goes on with the one before it, whatever number it bears.
+        return [merged(sheets)]
     groups: list[list[Sheet]] = []
     number: str | None = None
-    for sheet in sheets:
-        own, count = _number(sheet), _count(sheet)
+    for sheet, count in zip(sheets, counts, strict=True):
+        own = _number(sheet)
         if not groups:
             groups.append([sheet])
             number = own
@@ -65,6 +70,6 @@ def _count(sheet: Sheet) -> tuple[int, int] | None:
 
 
 def _number(sheet: Sheet) -> str | None:
-    best = references(sheet, frozenset()).get("invoice_number", [])
+    best = references(sheet, frozenset(), list(combined(sheet))).get("invoice_number", [])
     best = [c for c in best if c.score >= 0.7 and not is_number_word(c.label)]
     return best[0].text if best else None
