@@ -90,6 +90,14 @@ _TYPE_CODE = re.compile(r"\(\d{2,3}\)")
 _NOT_CODE = re.compile(r"(?:www\.|https?:|.*@.*|\+\d|.*[€$£%]|\(\d+\)$)", re.IGNORECASE)
 
 
+_TITLES = frozenset(
+    {"invoice", "credit_note", "corrected_invoice", "self_billed_invoice", "pro_forma"}
+)
+_OURS = frozenset(
+    ["unsere", "our", "notre", "onze", "nuestra", "nostra", "nossa", "nasza", "n", "ns", "meine"]
+)
+
+
 class Candidate(NamedTuple):
     """A value that may be a field: tokens `first` to `last` of a row, with a score (0 to 1)."""
 
@@ -156,6 +164,8 @@ def _bare(sheet: Sheet, row: Row, match: Match, weight: float) -> float:
     if dated and row.joined.count(False) > 2:
         # Heading a column beside the invoice date's.
         return 0.85
+    if _under_title(sheet, row, match):
+        return 0.85
     if weight < 0.4 and not colon:
         return weight
     x0 = row.tokens[match.first].x0
@@ -167,6 +177,20 @@ def _bare(sheet: Sheet, row: Row, match: Match, weight: float) -> float:
             if near and not _PARTY.isdisjoint(label.concepts):
                 return weight
     return 0.78
+
+
+def _under_title(sheet: Sheet, row: Row, match: Match) -> bool:
+    """Say whether the invoice's title stands right over a label: `Rechnung` over `Nr. 42`."""
+    x0 = row.tokens[_cell_start(row, match)].x0
+    for other in sheet.rows[max(0, row.index - 2) : row.index]:
+        if other.page != row.page or row.top - other.bottom > 1.6 * row.height:
+            continue
+        for title in other.titles:
+            if abs(other.tokens[title.first].x0 - x0) < 4 and not _TITLES.isdisjoint(
+                s.concept for s in title.senses
+            ):
+                return True
+    return False
 
 
 def _values(sheet: Sheet, row: Row, match: Match, at: int) -> Iterator[Candidate]:
@@ -218,7 +242,7 @@ def _code(row: Row, first: int, limit: int, start: float, width: float) -> Candi
             break
         text += " " + more.text
         last += 1
-    text = text.strip(" ,;:|").rstrip(".")
+    text = text.strip(" ,;:|").rstrip("./ -–")
     if text.startswith("(") and text.endswith(")"):
         text = text[1:-1]
     score = _plausible(text)
@@ -298,12 +322,11 @@ def _pieces(row: Row, first: int, last: int) -> Iterator[tuple[int, int]]:
 
 def _after_titles(sheet: Sheet, taken: frozenset[int]) -> Iterator[Candidate]:
     """Read the number that follows the document's own title: `Rechnung Nr. 42`."""
-    wanted = {"invoice", "credit_note", "corrected_invoice", "self_billed_invoice", "pro_forma"}
     for row in sheet.rows:
         if row.index in taken:
             continue
         for match in row.titles:
-            if wanted.isdisjoint(match.concepts):
+            if _TITLES.isdisjoint(match.concepts):
                 continue
             labelled = any(
                 m.first <= match.first < m.last and m.last > match.last for m in row.labels
@@ -314,6 +337,8 @@ def _after_titles(sheet: Sheet, taken: frozenset[int]) -> Iterator[Candidate]:
             start = match.first
             while any(t.last == start for t in row.titles):
                 start = next(t.first for t in row.titles if t.last == start)
+            if start and row.tokens[start - 1].key in _OURS:
+                start -= 1
             begins = start == 0 or not row.joined[start]
             limit = next(
                 (

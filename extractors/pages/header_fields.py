@@ -160,7 +160,7 @@ def _date(
             if c.score >= 0.8
         }
         items = [c for c in items if (c.row.index, c.dated.first) not in others or c.score >= 0.85]
-        if not items or items[0].score < 0.5:
+        if not items or items[0].score <= 0.5:
             items += _unlabelled(draft, found.get("free", []))
             items.sort(key=lambda c: -c.score)
     if not items or items[0].score < 0.45:

@@ -60,7 +60,7 @@ def _titles_in(row: Row, usual: float, sheet: Sheet) -> list[Title]:
         score = (
             0.25 if not begins else 0.7 if rest == 0 else 0.55 if numbered and rest <= 6 else 0.3
         )
-        if longer or _refers(row, match):
+        if _refers(row, match) or (longer and not _numbers_credit(row, match)):
             score *= 0.45
         # `01.02.2026  Rechnung 11  119,00`: an entry of a list.
         if any(d.last <= match.first for d in row.dates) and row.figures:
@@ -85,6 +85,18 @@ def _titles_in(row: Row, usual: float, sheet: Sheet) -> list[Title]:
                 Title(Kind(sense.concept), score * sense.weight, row, match.first, match.last)
             )
     return found
+
+
+def _numbers_credit(row: Row, match: Match) -> bool:
+    """Say whether the title begins the label of the document's number: `Avoir n° 12`.
+
+    Only credit notes and the like: on every paper stands `Invoice no.`.
+    """
+    kinds = {_GROUPS.get(Kind(s.concept)) for s in match.senses}
+    return kinds == {"returned"} and any(
+        m.first == match.first and any(s.concept == "invoice_number" for s in m.senses)
+        for m in row.labels
+    )
 
 
 def _refers(row: Row, match: Match) -> bool:

@@ -141,6 +141,9 @@ def _best(
         else:
             if name.score > held.score:
                 first[key] = name
+            # Letterheads shout: the same name in small letters is how it is written.
+            texts = [t for t in (first[key].text, held.text, name.text) if not t.isupper()]
+            first[key] = first[key]._replace(text=texts[0] if texts else held.text)
             scores[key] = max(scores[key], name.score) + 0.06
     for key in scores:
         if key in opposite:

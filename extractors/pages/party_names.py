@@ -176,8 +176,8 @@ def names(
             yield NameCandidate(
                 "seller", sender, text, 0.85, "first in the sender line over the address"
             )
-    for block in blocks:
-        yield from _from_block(sheet, block, headings, sender)
+    headed = [c for block in blocks for c in _from_block(sheet, block, headings, sender)]
+    yield from _one_over_another(headed) if sender is None else headed
     yield from _company_names(sheet, headings, taken)
 
 
@@ -367,6 +367,20 @@ def _from_block(
                 0.3 + 0.15 * legal + 0.12 * (part.row.top < 0.1 * sheet.height),
                 "heads an address at the top",
             )
+
+
+def _one_over_another(found: Sequence[NameCandidate]) -> Iterator[NameCandidate]:
+    """Weigh the names over two addresses at the top: the upper is the letterhead's."""
+    buyers = [c.part for c in found if c.role == "buyer"]
+    highest = min((c.part.row.index for c in found), default=0)
+    lower = min((p.row.top for p in buyers if p.row.index > highest), default=None)
+    for candidate in found:
+        row, score = candidate.part.row, candidate.score
+        if lower is not None and row.index == highest and lower - row.bottom > 2.5 * row.height:
+            score += 0.2 if candidate.role == "seller" else -0.2
+        elif lower is not None and row.top == lower and candidate.role == "seller":
+            score -= 0.2
+        yield candidate._replace(score=score)
 
 
 def _is_contact(part: Part) -> bool:
