@@ -22,6 +22,18 @@ class Arrival:
     since: str
 
 
+def name_of(path: str | Path) -> str:
+    """Return a file's name, or a path, as text that travels anywhere, on one line.
+
+    What is no UTF-8 and what cannot be printed (a line break, a terminal's
+    command, a mark that turns the writing round) is shown as `\\xNN`.
+    """
+    text = os.fsencode(path).decode("utf-8", "backslashreplace")
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def arrivals(folders: Iterable[Path], since: str | None, quiet_seconds: float) -> Iterator[Arrival]:
     """Yield the regular files that arrived or changed since the cursor, oldest first.
 
@@ -73,4 +85,5 @@ def _read(since: str | None) -> tuple[int, frozenset[str]]:
 
 
 def _write(at: int, names: frozenset[str]) -> str:
-    return json.dumps({"at": at, "names": sorted(names)}, ensure_ascii=False)
+    # Escaped, because a name may hold bytes that are no text.
+    return json.dumps({"at": at, "names": sorted(names)})

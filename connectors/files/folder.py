@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 
-from connectors.arrivals import arrivals
+from connectors.arrivals import arrivals, name_of
 from connectors.keeping import chunks_of, keep_bytes
 from records.documents import Document
 from records.failures import Unavailable
@@ -65,9 +65,9 @@ class Source:
                     id=kept.sha256,
                     media_type=media_type,
                     path=kept.path,
-                    name=arrival.path.name,
+                    name=name_of(arrival.path.name),
                     size=kept.size,
-                    origin=str(arrival.path),
+                    origin=name_of(arrival.path),
                 )
                 yield document, arrival.since
 

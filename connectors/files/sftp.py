@@ -11,6 +11,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
+from connectors.arrivals import name_of
 from connectors.keeping import keep_bytes
 from records.documents import Document
 from records.failures import ConfigurationFault, Rejected, Unavailable
@@ -96,7 +97,7 @@ class Source:
                 document = self._taken(server, name, listed[name][0])
                 if document is not None:
                     seen = {**seen, name: listed[name]}
-                    yield document, json.dumps(seen, ensure_ascii=False)
+                    yield document, json.dumps(seen)
 
     def check(self) -> str:
         """Log in and count the files; raises as `fetch` does."""
@@ -124,9 +125,9 @@ class Source:
             id=kept.sha256,
             media_type=media_type,
             path=kept.path,
-            name=name,
+            name=name_of(name),
             size=kept.size,
-            origin=f"sftp://{self._settings.host}/{self._settings.folder}/{name}",
+            origin=f"sftp://{self._settings.host}/{self._settings.folder}/{name_of(name)}",
         )
 
     @contextmanager

@@ -15,7 +15,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Literal
 
-from connectors.arrivals import Arrival, arrivals
+from connectors.arrivals import Arrival, arrivals, name_of
 from connectors.keeping import chunks_of, keep_bytes
 from connectors.letters import HEAD_BYTES, message_of
 from records.documents import Message
@@ -124,7 +124,7 @@ class Mailbox:
             key = self._key(path, hashlib.sha256(head + str(arrival.size).encode()).hexdigest())
             problem = finding(
                 "too_large",
-                where=path.name,
+                where=name_of(path.name),
                 expected=f"at most {self._settings.max_message_bytes:,} bytes",
                 actual=f"{arrival.size:,} bytes",
             )
@@ -157,20 +157,23 @@ class Mailbox:
 
     def _key(self, path: Path, sha256: str) -> str:
         """Name the file and its content: the same name may come again with other bytes."""
-        return f"folder:{self._account}/{_stem(path.name)}/{sha256[:16]}"
+        return f"folder:{self._account}/{_stem(name_of(path.name))}/{sha256[:16]}"
 
     def _named(self, key: str) -> list[Path]:
-        """Return the file a key stands for; Maildir flags may have renamed it meanwhile."""
+        """Return the file a key stands for.
+
+        Maildir flags may have renamed it meanwhile, and odd names stand escaped in the key.
+        """
         name, digest = key.removeprefix(f"folder:{self._account}/").rsplit("/", 1)
         found = [folder / name for folder in self._folders() if (folder / name).exists()]
-        if not found and self._is_maildir:
+        if not found:
             try:
-                entries = list(os.scandir(self._settings.path / "cur"))
+                entries = [e for folder in self._folders() for e in os.scandir(folder)]
             except OSError as error:
                 raise Unavailable(
                     f"{self._settings.path} cannot be read ({error.strerror})."
                 ) from error
-            found = [Path(entry.path) for entry in entries if _stem(entry.name) == name]
+            found = [Path(e.path) for e in entries if _stem(name_of(e.name)) == name]
         return [path for path in found if self._still(path, digest)]
 
     def _still(self, path: Path, digest: str) -> bool:
@@ -189,12 +192,13 @@ def _stem(name: str) -> str:
 
 def _wrapped(path: Path, received: datetime) -> bytes:
     """Wrap a dropped file into a mail; the same file always gives the same bytes."""
+    name = name_of(path.name)
     mail = EmailMessage(policy=SMTP)
-    mail["Subject"] = path.name
+    mail["Subject"] = name
     mail["Date"] = received
-    mail.set_content(f"{path.name} was put into the folder {path.parent.name}.\n")
+    mail.set_content(f"{name} was put into the folder {name_of(path.parent.name)}.\n")
     mail.add_attachment(
-        path.read_bytes(), maintype="application", subtype="octet-stream", filename=path.name
+        path.read_bytes(), maintype="application", subtype="octet-stream", filename=name
     )
-    mail.set_boundary("dropped-" + hashlib.sha256(path.name.encode()).hexdigest()[:24])
+    mail.set_boundary("dropped-" + hashlib.sha256(name.encode()).hexdigest()[:24])
     return mail.as_bytes()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from email import message_from_bytes
 from pathlib import Path
 
@@ -154,3 +155,26 @@ def test_the_outbox_holds_each_mail_once(tmp_path: Path) -> None:
 def test_no_message_id_steers_the_path(tmp_path: Path, message_id: str) -> None:
     name = Sender(Sender.Settings(path=tmp_path)).send(b"x", message_id)
     assert (tmp_path / name).read_bytes() == b"x"
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        (b"a\nBcc: everybody.pdf", r"a\nBcc: everybody.pdf"),
+        (b"caf\xe9.pdf", r"caf\xe9.pdf"),
+        (b"\x1b]0;title\x07.pdf", r"\x1b]0;title\x07.pdf"),
+        ("invoice\u202efdp.pdf".encode(), r"invoice\u202efdp.pdf"),
+        ("Müller & Söhne 東京.pdf".encode(), "Müller & Söhne 東京.pdf"),
+    ],
+    ids=["two lines", "not UTF-8", "a terminal's command", "turned round", "as it is"],
+)
+def test_a_file_of_any_name_comes_in_and_is_put_away(folder: Path, name: bytes, shown: str) -> None:
+    path = Path(os.fsdecode(os.fsencode(folder) + b"/" + name))
+    path.write_bytes(b"%PDF-1.4 a scan")
+    box = mailbox(folder, settle="move")
+    (message,), since = take(box)
+    assert message.subject == shown
+    assert f"{message.key}{since}".encode(), "both are kept as UTF-8"
+    box.settle(message, "posted")
+    assert [p.name for p in (folder / "Processed").iterdir()] == [path.name]
+    assert take(box, since)[0] == []
