@@ -35,7 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code: int = getattr(import_module(f"app.commands.{module}"), function)(given)
         return code
     except KnownFailure as failure:
-        print(f"nightclerk: {failure}", file=sys.stderr)
+        from app.terminal import seen
+
+        print(f"nightclerk: {seen(str(failure))}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("nightclerk: stopped; the next run goes on from here.", file=sys.stderr)

@@ -16,6 +16,7 @@ from rich.progress import (
 )
 
 from app.flow import Progress as Listener
+from app.terminal import seen
 
 _WIDTH = 32
 
@@ -27,11 +28,17 @@ def progress_bar(*, enabled: bool = True) -> Iterator[Listener | None]:
     if not (enabled and console.is_terminal):
         yield None
         return
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+    )
     with Progress(*columns, TimeElapsedColumn(), console=console, transient=True) as bar:
         task = bar.add_task("starting", total=None)
 
         def listen(done: int, total: int, what: str) -> None:
+            what = seen(what)
             shown = what if len(what) <= _WIDTH else f"…{what[1 - _WIDTH :]}"
             # `update` would leave the last total where there is none now.
             bar.tasks[0].total = total or None

@@ -9,7 +9,6 @@ from typing import IO
 
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 from sqlalchemy import Connection
 
 from app import next_steps
@@ -31,6 +30,7 @@ from app.queries import (
     message_rows,
 )
 from app.store import brief, read_fields
+from app.terminal import Terminal
 from app.troubles import Trouble, troubles
 from matching.vendors import prepared_vendor
 from records.findings import Finding
@@ -38,15 +38,6 @@ from records.invoices import assemble, chosen
 from records.matches import Decision
 from records.purchasing import Vendor
 from records.vocabulary import FIELDS
-
-#: Columns where nobody sees the terminal's own: a pipe's reader wants whole lines.
-_PIPED_WIDTH = 400
-
-
-def _console(out: IO[str]) -> Console:
-    piped = not out.isatty()
-    width = _PIPED_WIDTH if piped else None
-    return Console(file=out, highlight=False, markup=False, soft_wrap=piped, width=width)
 
 
 def show_list(
@@ -58,7 +49,7 @@ def show_list(
     everything: bool,
 ) -> None:
     """Print what is held, with the first reason of each; everything when asked."""
-    console = _console(out)
+    console = Terminal(out)
     rows = document_rows(tx, None if everything else ("held",))
     lines = bank_rows(tx, None if everything else LOOKED_AT)
     wrong = troubles(tx, failed)
@@ -126,12 +117,12 @@ def _show_trouble(console: Console, trouble: Trouble) -> None:
 def _show_commands(console: Console, commands: Sequence[str]) -> None:
     for command in commands:
         # Never wrapped: it is there to be copied.
-        console.print(Text(f"  $ {command}"), soft_wrap=True)
+        console.print(f"  $ {command}", soft_wrap=True)
 
 
 def show_one(tx: Connection, office: Office, subject: Subject, out: IO[str]) -> None:
     """Print everything about one document, message or bank line."""
-    console = _console(out)
+    console = Terminal(out)
     if subject.kind == "document":
         (row,) = document_rows(tx, only=subject.id)
         _show_document(tx, console, office, row)
@@ -223,7 +214,7 @@ def _tell_match(console: Console, line: BankRow) -> None:
 
 def show_sheet(sheet: Sheet, out: IO[str]) -> None:
     """Show an account's reconciliation, and the items of both sides that stand alone."""
-    console = _console(out)
+    console = Terminal(out)
     console.print(f"{sheet.account}, {sheet.period.first} to {sheet.period.last}")
     table = Table("", "", box=None, show_header=False)
     table.columns[1].justify = "right"
@@ -244,7 +235,7 @@ def show_sheet(sheet: Sheet, out: IO[str]) -> None:
 
 def tell_story(tx: Connection, office: Office, subject: Subject, out: IO[str]) -> None:
     """Tell what happened to one subject, in order, with who, when and on what evidence."""
-    console = _console(out)
+    console = Terminal(out)
     show_one(tx, office, subject, out)
     console.print("\nWhat happened:")
     for entry in story(tx, subject.id):
@@ -270,7 +261,7 @@ def _local(office: Office, at: datetime) -> str:
 
 def tell_night(office: Office, night: Night, out: IO[str]) -> None:
     """Say what a run did, where to look and what to do next."""
-    console = _console(out)
+    console = Terminal(out)
     after = night.after
     if not night.changed and not night.failures:
         console.print("Nothing new: nothing was read, posted or sent.")

@@ -9,6 +9,7 @@ from typing import IO
 
 from app.commands import office_of
 from app.memory import find_layout, forget, known_layouts
+from app.terminal import seen
 from extractors.pages.memory import Layout, Lesson, Rule
 
 
@@ -36,17 +37,19 @@ def _show_all(known: tuple[Layout, ...], out: IO[str]) -> None:
         taught = ", ".join(x.name for x in one.lessons if x.corrected)
         hits = sum(lesson.hits for lesson in one.lessons)
         misses = sum(lesson.misses for lesson in one.lessons)
-        out.write(f"{one.key}  {one.vendor:{width}}  {hits} right, {misses} wrong  {taught}\n")
+        out.write(
+            seen(f"{one.key}  {one.vendor:{width}}  {hits} right, {misses} wrong  {taught}\n")
+        )
     out.write("\nNext: `nightclerk layouts KEY` for one; with --forget it is dropped.\n")
 
 
 def _show_one(layout: Layout, out: IO[str]) -> None:
-    out.write(f"{layout.key}  {layout.vendor}\n")
+    out.write(seen(f"{layout.key}  {layout.vendor}\n"))
     for lesson in sorted(layout.lessons, key=lambda x: not x.corrected):
         kind = lesson.source if lesson.corrected else "left as it was read; fills gaps only"
-        out.write(f"  {lesson.name}: {lesson.hits} right, {lesson.misses} wrong; {kind}\n")
+        out.write(seen(f"  {lesson.name}: {lesson.hits} right, {lesson.misses} wrong; {kind}\n"))
         for line in _told(lesson):
-            out.write(f"      {line}\n")
+            out.write(seen(f"      {line}\n"))
 
 
 def _told(lesson: Lesson) -> Iterator[str]:

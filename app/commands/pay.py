@@ -11,6 +11,7 @@ from app.actions import payables as actions
 from app.commands import office_of
 from app.payables import Proposal, proposal, proposals
 from app.store import brief
+from app.terminal import seen
 from records.failures import KnownFailure
 
 
@@ -65,11 +66,13 @@ def _day(text: str | None) -> str | None:
 
 def show_proposal(given: Proposal, out: IO[str]) -> None:
     """Print a proposal: every transfer with what it pays, and what cannot be paid."""
-    out.write(f"{given.id}, {given.state}, next run {given.until}, by {given.proposed_by}\n")
+    out.write(seen(f"{given.id}, {given.state}, next run {given.until}, by {given.proposed_by}\n"))
     for one in given.draft.payments:
-        out.write(f"  {one.amount}  {one.payee}  {one.iban}\n")
+        out.write(seen(f"  {one.amount}  {one.payee}  {one.iban}\n"))
         for item in one.items:
             kept = f", discount {item.discount}" if item.discount.amount else ""
-            out.write(f"      {item.amount}  {item.number or item.item_id}: {item.reason}{kept}\n")
+            out.write(
+                seen(f"      {item.amount}  {item.number or item.item_id}: {item.reason}{kept}\n")
+            )
     for problem in given.draft.problems:
-        out.write(f"  ! {brief(str(problem))}\n    {problem.remedy}\n")
+        out.write(seen(f"  ! {brief(str(problem))}\n    {problem.remedy}\n"))
