@@ -38,7 +38,7 @@ from extractors.images import (
     is_pictured,
     pdf_page,
 )
-from extractors.ocr import Engine, EngineMissing, engine
+from extractors.ocr import Engine, EngineMissing, engine, turned_upright
 from extractors.opinions import own_box, with_closer_look, with_scan_opinion, with_text_opinion
 from extractors.pages import read_pages
 from extractors.pages.memory import Layout
@@ -356,10 +356,12 @@ def _closer(seen: _Seen, options: ReadOptions, item: Field) -> Sequence[str]:
 
 def _asked(seen: _Seen, options: ReadOptions, number: int) -> PageWords | None:
     """Read a page again with the other OCR engine, where both are installed."""
-    if options.ocr != "rapidocr" or number not in seen.pictures:
+    pose = next((page.pose for page in seen.pages if page.number == number), None)
+    if options.ocr != "rapidocr" or number not in seen.pictures or pose is None:
         return None
     try:
-        return engine("tesseract").read(seen.pictures[number])
+        picture = turned_upright(seen.pictures[number], pose)
+        return engine("tesseract").read(picture, upright=True)
     except EngineMissing:
         return None
 
