@@ -13,6 +13,7 @@ from pathlib import Path
 import openpyxl
 
 from connectors.tables.cells import Cell
+from connectors.workbooks.prolog import declares_doctype
 from records.failures import Rejected, Unavailable
 
 #: A longer field is no cell of an office table; it is an unclosed quotation mark.
@@ -73,8 +74,14 @@ def workbook_grid(
     try:
         with zipfile.ZipFile(io.BytesIO(raw)) as package:
             unpacked = sum(part.file_size for part in package.infolist())
-        if unpacked > max_bytes:
-            raise BadTable(f"the workbook unpacks to {unpacked:,} bytes, more than {max_bytes:,}")
+            if unpacked > max_bytes:
+                raise BadTable(
+                    f"the workbook unpacks to {unpacked:,} bytes, more than {max_bytes:,}"
+                )
+            for part in package.infolist():
+                with package.open(part) as prolog:
+                    if part.filename.endswith((".xml", ".rels")) and declares_doctype(prolog):
+                        raise BadTable(f"its part {part.filename} declares a DOCTYPE")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # about styles we do not read
             book = openpyxl.load_workbook(io.BytesIO(raw), read_only=True, data_only=True)

@@ -16,6 +16,8 @@ from typing import IO
 
 from lxml import etree
 
+from connectors.workbooks.prolog import declares_doctype
+
 #: What an honest ledger unpacks to at most; more is a bomb.
 MAX_UNPACKED = 4 << 30
 _PIECE = 1 << 20
@@ -31,15 +33,12 @@ class Damaged(ValueError):
 
 
 def parse(raw: bytes) -> etree._Element:
-    """Parse one XML part; Damaged when malformed or when it declares a DOCTYPE."""
+    """Parse one XML part that `Package.open` let through; Damaged when malformed."""
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
     try:
-        root = etree.fromstring(raw, parser)
+        return etree.fromstring(raw, parser)
     except etree.XMLSyntaxError as error:
         raise Damaged(f"a part is not well-formed XML ({error})") from error
-    if root.getroottree().docinfo.doctype:  # type: ignore[union-attr]
-        raise Damaged("a part declares a DOCTYPE, which no spreadsheet program writes")
-    return root
 
 
 def serialized(root: etree._Element) -> bytes:
@@ -97,11 +96,16 @@ class Package:
                 raise Damaged(f"its part {part} is broken ({error})") from error
 
     def open(self, part: str) -> IO[bytes]:
-        """Open a part for streaming; Damaged when absent."""
+        """Open a part for streaming; Damaged when absent, or when it declares a DOCTYPE."""
         try:
+            with self._zip.open(part) as prolog:
+                if declares_doctype(prolog):
+                    raise Damaged(f"its part {part} declares a DOCTYPE")
             return self._zip.open(part)
         except (KeyError, zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
             raise Damaged(f"its part {part} is missing or cannot be read ({error})") from error
+        except (OSError, EOFError, zipfile.zlib.error) as error:  # type: ignore[attr-defined]
+            raise Damaged(f"its part {part} is broken ({error})") from error
 
     def has(self, part: str) -> bool:
         """Say whether the part exists."""

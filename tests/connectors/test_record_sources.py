@@ -389,6 +389,25 @@ def test_a_file_beyond_the_limit_is_refused(tmp_path: Path) -> None:
         csv_table.Source(settings).changes(None)
 
 
+@pytest.mark.parametrize("part", ["xl/worksheets/sheet1.xml", "xl/workbook.xml"])
+def test_a_workbook_that_declares_a_doctype_is_refused(tmp_path: Path, part: str) -> None:
+    made, path = tmp_path / "made.xlsx", tmp_path / "vendors.xlsx"
+    book = openpyxl.Workbook()
+    assert book.active is not None
+    book.active.append(["vendor_id", "name"])
+    book.active.append(["V1", "Hansa"])
+    book.save(made)
+    with zipfile.ZipFile(made) as old, zipfile.ZipFile(path, "w") as new:
+        for info in old.infolist():
+            raw = old.read(info)
+            if info.filename == part:
+                begin = raw.index(b"<w")
+                raw = raw[:begin] + b'<!DOCTYPE x [<!ENTITY a "Hansa">]>' + raw[begin:]
+            new.writestr(info.filename, raw)
+    (problem,) = workbook.Source(workbook.Source.Settings(path=path)).changes(None)[0]
+    assert isinstance(problem, Finding) and "DOCTYPE" in problem.message
+
+
 def test_a_workbook_that_unpacks_without_end_is_refused(tmp_path: Path) -> None:
     book = openpyxl.Workbook()
     for _ in range(2000):

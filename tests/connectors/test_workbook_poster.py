@@ -206,6 +206,16 @@ def _damaged(path: Path, what: str) -> None:
         if what == "doctype":
             bomb = b'<!DOCTYPE x [<!ENTITY a "aaaa">]><worksheet'
             held[sheet] = held[sheet].replace(b"<worksheet", bomb, 1)
+        elif what == "late doctype":
+            bomb = b"<!--" + b" " * 100_000 + b'--><!DOCTYPE x [<!ENTITY a "aaaa">]><worksheet'
+            held[sheet] = held[sheet].replace(b"<worksheet", bomb, 1)
+        elif what == "wide doctype":
+            _, _, body = held[sheet].decode().partition("?>")
+            bomb_text = f'<?xml version="1.0" encoding="UTF-16"?><!DOCTYPE x []>{body}'
+            held[sheet] = bomb_text.encode("utf-16")
+        elif what == "endless prolog":
+            bomb = b"<!--" + b" " * 2_000_000 + b"--><worksheet"
+            held[sheet] = held[sheet].replace(b"<worksheet", bomb, 1)
         elif what == "signed":
             held["_xmlsignatures/sig1.xml"] = b"<Signature/>"
         elif what == "cut sheet":
@@ -216,7 +226,11 @@ def _damaged(path: Path, what: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "what", ["cut", "no zip", "encrypted", "empty", "doctype", "signed", "cut sheet"]
+    "what",
+    [
+        *("cut", "no zip", "encrypted", "empty", "signed", "cut sheet"),
+        *("doctype", "late doctype", "wide doctype", "endless prolog"),
+    ],
 )
 def test_a_workbook_we_cannot_trust_stays_as_it_is(path: Path, what: str) -> None:
     poster(path).post([posting(1)])
