@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from extractors.pages.amounts import CENT, Occurrence, TaxRow
+from extractors.pages.chosen import Sums, Totals
 from extractors.pages.draft import Draft, plain
 from extractors.pages.exemptions import Exemption
 from extractors.pages.figures import Style
 from extractors.pages.table import Item, Table, extends
-from extractors.pages.totals import Sums, Totals
 from records.findings import finding
 
 

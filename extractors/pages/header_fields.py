@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 
 from extractors.pages import dated, header, identifiers, parties
+from extractors.pages.chosen import Totals
 from extractors.pages.combined import Part
 from extractors.pages.currency import Evidence, find_currency
 from extractors.pages.dates import Order
 from extractors.pages.draft import Draft, plain
 from extractors.pages.terms import Terms, days_of, payment_terms
-from extractors.pages.totals import Totals
 from records.documents import Kind
 from records.findings import finding
 from records.vocabulary import FIELDS

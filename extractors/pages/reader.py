@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from extractors.pages import header, identifiers, kinds, parties
 from extractors.pages.amount_fields import add_lines, add_totals, sums_of
+from extractors.pages.chosen import Totals
 from extractors.pages.combined import combined
 from extractors.pages.draft import Draft
 from extractors.pages.figures import Style, style_of
@@ -22,7 +23,7 @@ from extractors.pages.memory import Layout
 from extractors.pages.ours import Ours
 from extractors.pages.recall import Recall
 from extractors.pages.table import Table, read_table
-from extractors.pages.totals import Totals, choose
+from extractors.pages.totals import choose
 from records.documents import Field, Kind, Reading
 from records.findings import finding
 from records.vocabulary import FIELDS

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from extractors.pages import kinds
 from extractors.pages.anchors import Unit, find, kind_of, printed_as
+from extractors.pages.chosen import Totals
 from extractors.pages.dated import plausible_dates
 from extractors.pages.dates import Order
 from extractors.pages.dates import Printed as PrintedDate
@@ -34,7 +35,6 @@ from extractors.pages.memory import (
     key_of,
     titles_of,
 )
-from extractors.pages.totals import Totals
 from records.documents import Field, Kind, Recalled
 from records.findings import finding
 from records.vocabulary import FIELDS

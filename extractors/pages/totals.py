@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import product
 from types import MappingProxyType
-from typing import NamedTuple
 
+from extractors.pages.adjustments import settle_adjustments
 from extractors.pages.amounts import (
     CENT,
     RATES,
@@ -20,59 +19,20 @@ from extractors.pages.amounts import (
     ranked,
     tax_rows,
 )
-from extractors.pages.deductions import earlier_balance, withholding
+from extractors.pages.chosen import Sums, Totals
+from extractors.pages.deductions import withholding
 from extractors.pages.exemptions import Exemption, exemption
 from extractors.pages.figures import Style
 from extractors.pages.included import gross_of_rates, implied_by
 from extractors.pages.layout import Sheet
+from extractors.pages.payable import settle_payment
+from extractors.pages.steps import Steps, around_tax, with_tax_between
 
 #: No tax is a larger part of the total that includes it: 27 % of the net is 21 % of the gross.
 _LARGEST_TAX = Decimal("0.25")
 
 #: What says that an amount between net and gross total is something else than tax.
 _NO_TAX = ("charge_total", "allowance_total", "prepaid_total", "skonto", "rounding_amount")
-
-
-@dataclass(slots=True)
-class Totals:
-    """What was chosen. An amount without an occurrence follows from the others."""
-
-    chosen: dict[str, Occurrence] = field(default_factory=dict)
-    derived: dict[str, Decimal] = field(default_factory=dict)
-    proved: set[str] = field(default_factory=set)
-    doubtful: set[str] = field(default_factory=set)
-    why: dict[str, str] = field(default_factory=dict)
-    taxes: list[TaxRow] = field(default_factory=list)
-    exempt: Exemption | None = None
-    score: float = 0.0
-
-    def value(self, name: str) -> Decimal | None:
-        """Return an amount, printed or derived."""
-        held = self.chosen.get(name)
-        return held.value if held else self.derived.get(name)
-
-
-class Sums(NamedTuple):
-    """What the invoice lines add up to; `plain` ignores allowances printed under lines.
-
-    `by_rate` adds them up per VAT rate; it is empty where a line names none.
-    """
-
-    plain: Decimal | None
-    reduced: Decimal | None
-    lines: int
-    by_rate: tuple[tuple[Decimal, Decimal], ...] = ()
-
-    def equals(self, value: Decimal) -> bool:
-        """Say whether the lines add up to `value` to the cent."""
-        return any(s is not None and abs(s) == abs(value) for s in (self.plain, self.reduced))
-
-    def has(self, value: Decimal) -> bool:
-        """Say whether the lines add up to `value`, up to a cent per line of rounding."""
-        slack = CENT * max(1, self.lines // 4)
-        return any(
-            s is not None and abs(abs(s) - abs(value)) <= slack for s in (self.plain, self.reduced)
-        )
 
 
 def choose(
@@ -91,8 +51,8 @@ def choose(
         found = named(found, sheet, style, told)
     taxes = distinct(tax_rows(found))
     totals = _triple(found, taxes, sums)
-    _settle_payment(totals, found)
-    _settle_adjustments(totals, found, sums)
+    settle_payment(totals, found)
+    settle_adjustments(totals, found, sums)
     totals.taxes = totals.taxes or _agreeing(taxes, totals)
     if not any(item.value for score, item in ranked(found, {"tax_total": 1.0}) if score >= 0.5):
         _settle_exemption(totals, exemption(sheet, taken))
@@ -212,6 +172,12 @@ def _triple(found: list[Occurrence], taxes: list[TaxRow], sums: Sums) -> Totals:
         less = _less_withheld(found, taxes)
         if less is not None:
             return less
+        sold = [s for s in (sums.plain, sums.reduced) if s is not None]
+        steps = with_tax_between(found, taxes, sold)
+        if steps is None and not best.chosen:
+            steps = around_tax(found, taxes)
+        if steps is not None:
+            return _by_steps(steps)
     if best.chosen:
         _due_instead_of_gross(best, found)
         return best
@@ -233,8 +199,7 @@ def _less_withheld(found: list[Occurrence], taxes: list[TaxRow]) -> Totals | Non
         return None
     totals = Totals(score=3.0)
     why = "net and tax, less the tax withheld at its rate, are the amount to pay"
-    _prove(
-        totals,
+    totals.prove(
         why,
         net_total=sums.net,
         tax_total=sums.tax,
@@ -244,6 +209,21 @@ def _less_withheld(found: list[Occurrence], taxes: list[TaxRow]) -> Totals | Non
     totals.derived["gross_total"] = sums.gross
     totals.proved.add("gross_total")
     totals.why["gross_total"] = why
+    return totals
+
+
+def _by_steps(steps: Steps) -> Totals:
+    totals = Totals(score=3.0)
+    why = "what is named, or stands around the tax, leads to it"
+    totals.prove(why, tax_total=steps.tax, gross_total=steps.gross)
+    if steps.allowance or steps.charge:
+        totals.prove(why, lines_total=steps.lines)
+        totals.prove(why, allowance_total=steps.allowance, charge_total=steps.charge)
+        totals.derived["net_total"] = steps.net
+        totals.proved.add("net_total")
+        totals.why["net_total"] = why
+    else:
+        totals.prove(why, net_total=steps.lines)
     return totals
 
 
@@ -379,132 +359,3 @@ def _by_label(
         totals.chosen["tax_total"] = taxed[0][1]
         totals.doubtful.add("tax_total")
     return totals
-
-
-def _settle_payment(totals: Totals, found: list[Occurrence]) -> None:
-    gross = totals.value("gross_total")
-    if gross is None or "amount_due" in totals.proved:
-        return
-    due = [(s, o) for s, o in ranked(found, {"amount_due": 1.0}) if o.figure.is_money]
-    paid = [(s, o) for s, o in ranked(found, {"prepaid_total": 1.0}) if o.figure.is_money]
-    rounding = ranked(found, {"rounding_amount": 1.0})
-    shifts: list[tuple[Decimal, Occurrence | None]] = [(Decimal(0), None)]
-    shifts += [(r.value, r) for _, r in rounding if 0 < abs(r.value) < 1]
-    for _, d in due:
-        for _, p in paid:
-            for shift, r in shifts:
-                if p.value != 0 and abs(gross) - abs(p.value) + shift == abs(d.value):
-                    why = "gross less prepaid is the amount due"
-                    _prove(totals, why, amount_due=d, prepaid_total=p, rounding_amount=r)
-                    return
-    for _, d in due:
-        for shift, r in shifts:
-            if abs(gross + shift) == abs(d.value):
-                _prove(totals, "follows from the gross total", amount_due=d, rounding_amount=r)
-                return
-    for score, d in due:
-        # What is missing between gross and due is printed somewhere: that was paid.
-        gone = abs(gross) - abs(d.value)
-        if score < 0.8 or gone <= 0 or not d.value:
-            continue
-        for p in found:
-            known = {o.value for o in totals.chosen.values()}
-            if p.figure.is_money and abs(p.value) == gone and p.value not in known:
-                why = "the amount due and this payment add up to the gross total"
-                _prove(totals, why, amount_due=d, prepaid_total=p)
-                return
-    if "gross_total" in totals.proved - totals.doubtful:
-        for score, d in due:
-            balance = earlier_balance(found, gross, d.value, [p for _, p in paid])
-            if score >= 0.8 and balance is not None:
-                totals.derived["amount_due"] = gross
-                totals.why["amount_due"] = (
-                    f"{d.value} is asked for, with {balance} of earlier bills"
-                )
-                return
-    explained = {totals.value(n) for n in ("net_total", "tax_total", "gross_total", "lines_total")}
-    strong = [d for score, d in due if score >= 0.8 and d.value not in explained]
-    if strong:
-        totals.chosen["amount_due"] = strong[0]
-        totals.doubtful.add("amount_due")
-        totals.why["amount_due"] = "printed as due, but gross and payments do not explain it"
-    elif not [p for score, p in paid if score >= 0.6 and p.value != 0]:
-        totals.derived["amount_due"] = gross
-        totals.why["amount_due"] = "no payment is printed, so the gross total is due"
-
-
-def _prove(totals: Totals, why: str, **chosen: Occurrence | None) -> None:
-    for name, occurrence in chosen.items():
-        if occurrence is not None:
-            totals.chosen[name] = occurrence
-            totals.proved.add(name)
-            totals.why[name] = why
-
-
-def _settle_adjustments(totals: Totals, found: list[Occurrence], sums: Sums) -> None:
-    """Find lines total, allowances and charges such that they lead to net or gross total."""
-    sold = [s for s in (sums.plain, sums.reduced) if s is not None]
-    lines = [o for s, o in ranked(found, {"lines_total": 1.0, "net_total": 0.6}) if s >= 0.5]
-    # A printed sum that the lines prove comes first; then any printed one.
-    lines.sort(key=lambda o: (o.value not in sold, -o.concepts.get("lines_total", 0)))
-    starts: list[tuple[Decimal, Occurrence | None]] = [(o.value, o) for o in lines]
-    starts += [(s, None) for s in sold]
-    subtracted = [o for s, o in ranked(found, {"allowance_total": 1.0}) if s >= 0.4 and o.value]
-    added = [o for s, o in ranked(found, {"charge_total": 1.0}) if s >= 0.4 and o.value]
-    goals = [g for g in (totals.value("net_total"), totals.value("gross_total")) if g is not None]
-    for goal in goals:
-        for start, occurrence in starts:
-            if start == goal and start in sold:
-                if occurrence is not None and occurrence.concepts.get("lines_total", 0) >= 0.5:
-                    _prove(totals, "the lines add up to it", lines_total=occurrence)
-                return
-    for goal in goals:
-        for start, occurrence in starts:
-            for a in (None, *subtracted):
-                for c in (None, *added):
-                    less = abs(a.value) if a else Decimal(0)
-                    more = abs(c.value) if c else Decimal(0)
-                    if (a or c) and abs(start) - less + more == abs(goal):
-                        if occurrence is None:
-                            totals.derived["lines_total"] = start
-                        why = "leads from the sum of the lines to the total"
-                        _prove(
-                            totals, why, lines_total=occurrence, allowance_total=a, charge_total=c
-                        )
-                        return
-    _settle_unnamed(totals, found, starts)
-
-
-def _settle_unnamed(
-    totals: Totals,
-    found: list[Occurrence],
-    starts: Sequence[tuple[Decimal, Occurrence | None]],
-) -> None:
-    """Take amounts with unknown labels for the steps from lines total to net total."""
-    goal = totals.chosen.get("net_total")
-    if goal is None:
-        return
-    for start, occurrence in starts:
-        step = goal.value - start
-        if not step or occurrence is None or not 0 < goal.row.index - occurrence.row.index <= 6:
-            continue
-        between = [
-            item
-            for item in found
-            if occurrence.row.index < item.row.index < goal.row.index and item.figure.is_money
-        ]
-        why = "leads from the sum of the lines to the net total"
-        for item in between:
-            if abs(item.value) == abs(step):
-                if step < 0:
-                    _prove(totals, why, lines_total=occurrence, allowance_total=item)
-                else:
-                    _prove(totals, why, lines_total=occurrence, charge_total=item)
-                return
-        # All that is printed between the two, as it is signed.
-        less = [item for item in between if item.value < 0]
-        more = [item for item in between if item.value > 0]
-        if len(less) == len(more) == 1 and less[0].value + more[0].value == step:
-            _prove(totals, why, lines_total=occurrence, allowance_total=less[0])
-            _prove(totals, why, charge_total=more[0])
-            return
