@@ -34,6 +34,8 @@ from sqlalchemy import (
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from connectors.keeping import make_private
+
 meta = MetaData()
 
 cursors = Table(
@@ -471,7 +473,8 @@ def connect(url: str, *, lasting: bool = True) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         if parsed.database and parsed.database != ":memory:":
-            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+            # SQLite gives the files beside it the same mode.
+            make_private(Path(parsed.database))
         engine = create_engine(url, connect_args={"timeout": 60, "check_same_thread": False})
         event.listen(engine, "connect", partial(_tune_sqlite, "FULL" if lasting else "OFF"))
         event.listen(engine, "begin", lambda c: c.exec_driver_sql("BEGIN IMMEDIATE"))

@@ -68,6 +68,15 @@ def write_whole(target: Path, raw: bytes) -> None:
     sync_folder(target.parent)
 
 
+def make_private(path: Path) -> None:
+    """Make an empty file, with its folders, that only its owner and group may open.
+
+    The group as the umask allows. A file that is there stays as it is.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(mode=0o660)
+
+
 def sweep(folder: Path, older_than_seconds: float = 24 * 3600.0) -> int:
     """Delete what processes that died left half-written in `folder`; return how many files.
 

@@ -15,6 +15,7 @@ from sqlalchemy import Engine as Database
 from sqlalchemy import create_engine, event, make_url
 
 from app.engine.place import engine_url
+from connectors.keeping import make_private
 from records.failures import KnownFailure, OutsideFailure, Rejected, Unavailable, Unclear
 
 NAME = "nightclerk"
@@ -263,7 +264,7 @@ def _open(url: str) -> Database:
         return create_engine(
             url, pool_pre_ping=True, pool_size=10, max_overflow=20, connect_args=arguments
         )
-    Path(make_url(url).database or "").parent.mkdir(parents=True, exist_ok=True)
+    make_private(Path(make_url(url).database or ""))
     database = create_engine(url, pool_size=10, max_overflow=20)
 
     @event.listens_for(database, "connect")
