@@ -93,13 +93,16 @@ def image_size(data: bytes) -> tuple[int, int]:
         return image.size
 
 
-def image_pages(data: bytes, *, max_pages: int, max_pixels: int) -> Iterator[Picture]:
-    """Yield every page of an image file (TIFF and GIF may hold several).
+def image_pages(
+    data: bytes, *, max_pages: int, max_pixels: int, span: tuple[int, int] | None = None
+) -> Iterator[Picture]:
+    """Yield every page of an image file (TIFF and GIF may hold several), or those of `span`.
 
     Raises ImageRefused for damaged files and for more than `max_pixels` a page.
     """
     with _opened(data) as image:
-        for number in range(min(getattr(image, "n_frames", 1), max_pages)):
+        first, last = span or (1, max_pages)
+        for number in range(first - 1, min(getattr(image, "n_frames", 1), last, max_pages)):
             image.seek(number)
             if image.width * image.height > max_pixels:
                 size = f"{image.width} x {image.height} pixels"

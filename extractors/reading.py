@@ -42,6 +42,7 @@ from extractors.ocr import Engine, EngineMissing, engine, turned_upright
 from extractors.opinions import own_box, with_closer_look, with_scan_opinion, with_text_opinion
 from extractors.pages import read_pages
 from extractors.pages.memory import Layout
+from extractors.papers import MIN_WORDS, doubts_of, own_receipts
 from extractors.pdf_text import read_text
 from extractors.pdfium import PdfFile
 from extractors.receipts import fill_gaps, is_receipt, read_receipt
@@ -106,7 +107,7 @@ def read(document: Document, options: ReadOptions | None = None) -> list[Reading
     if media_type == "application/xml":
         return _with_rules(read_xml(data), data, options)
     if media_type.startswith("image/"):
-        return _image(data, options)
+        return _image(data, document.pages, options)
     if media_type == "text/html" or document.media_type == "text/html":
         return _typed(data, html_page, options)
     if "text/plain" in {media_type, document.media_type}:
@@ -125,7 +126,7 @@ def pages_of(document: Document, options: ReadOptions | None = None) -> list[Pag
             with PdfFile(data) as pdf:
                 seen = _see_pdf(pdf, document.pages, options)
         elif media_type.startswith("image/"):
-            _look_at_all(data, seen, options)
+            _look_at_all(data, document.pages, seen, options)
         elif "text/html" in {media_type, document.media_type}:
             seen.pages.append(html_page(data))
         elif "text/plain" in {media_type, document.media_type}:
@@ -149,19 +150,21 @@ def _typed(
     return _read_seen(_Seen(pages=[page]), options)
 
 
-def _image(data: bytes, options: ReadOptions) -> list[Reading]:
+def _image(data: bytes, span: tuple[int, int] | None, options: ReadOptions) -> list[Reading]:
     seen = _Seen()
     try:
-        _look_at_all(data, seen, options)
+        _look_at_all(data, span, seen, options)
     except ImageRefused as refusal:
         seen.findings.append(finding(refusal.code, message=str(refusal)))
     return _read_seen(seen, options)
 
 
-def _look_at_all(data: bytes, seen: _Seen, options: ReadOptions) -> None:
+def _look_at_all(
+    data: bytes, span: tuple[int, int] | None, seen: _Seen, options: ReadOptions
+) -> None:
     """Read the pages of an image file into `seen`; raises ImageRefused, keeping what was read."""
     for picture in image_pages(
-        data, max_pages=options.max_ocr_pages, max_pixels=options.max_pixels
+        data, max_pages=options.max_ocr_pages, max_pixels=options.max_pixels, span=span
     ):
         seen.look_at(picture, options)
 
@@ -299,9 +302,9 @@ def _read_seen(seen: _Seen, options: ReadOptions, pdf: PdfFile | None = None) ->
         findings = tuple(seen.findings) or (finding("no_text"),)
         return [Reading(kind=Kind.UNKNOWN, findings=findings)]
     readings = _read_pages(seen.pages, options)
-    if len(readings) == len(seen.pages) == 1 and seen.pages[0].by == "ocr":
-        complete = read_receipt if is_receipt(seen.pages) else fill_gaps
-        readings = [_with_recalled(readings[0], complete(seen.pages[0], readings[0]))]
+    worded = [page for page in seen.pages if len(page.words) >= MIN_WORDS]
+    if worded and all(page.by == "ocr" for page in worded):
+        readings = _read_papers(worded, readings, options)
     elif (
         len(readings) == 1 and pdf is not None and all(page.by == "pdf_text" for page in seen.pages)
     ):
@@ -316,6 +319,35 @@ def _read_seen(seen: _Seen, options: ReadOptions, pdf: PdfFile | None = None) ->
         readings = [calibrated(reading) for reading in readings]
     readings = [_with_templates(reading, seen, options) for reading in readings]
     return [_with_codes(reading, seen) for reading in readings]
+
+
+def _read_papers(
+    pages: Sequence[PageWords], readings: list[Reading], options: ReadOptions
+) -> list[Reading]:
+    """Complete what was read of scanned pages by what receipts are, and how they lie on glass."""
+
+    def read_one(page: PageWords) -> Reading:
+        return _completed(page, _read_pages([page], options)[0])
+
+    if receipts := own_receipts(pages, read_one):
+        readings = receipts
+    elif len(readings) == len(pages) == 1:
+        readings = [_completed(pages[0], readings[0])]
+    return [_doubted(reading, pages, read_one) for reading in readings]
+
+
+def _doubted(
+    reading: Reading, pages: Sequence[PageWords], read_one: Callable[[PageWords], Reading]
+) -> Reading:
+    first, last = reading.pages or (pages[0].number, pages[-1].number)
+    own = [page for page in pages if first <= page.number <= last]
+    doubts = tuple(doubt for page in own for doubt in doubts_of(page, read_one))
+    return replace(reading, findings=(*reading.findings, *doubts))
+
+
+def _completed(page: PageWords, reading: Reading) -> Reading:
+    complete = read_receipt if is_receipt([page]) else fill_gaps
+    return _with_recalled(reading, complete(page, reading))
 
 
 def _with_recalled(read: Reading, completed: Reading) -> Reading:

@@ -51,7 +51,7 @@ _CHANGE = re.compile(
     re.IGNORECASE,
 )
 _GIVEN = re.compile(
-    r"\bcash\b|tender|\bpaid\b|\bpay\b|payment|\bvisa\b|master|amex|debit|credit|\bcard\b|maestro|gegeben|\bbar\b"
+    r"\bcash\b|\bcb\b|tender|\bpaid\b|\bpay\b|payment|\bvisa\b|master|amex|debit|credit|\bcard\b|maestro|gegeben|\bbar\b"
     r"|esp[eè]ces|contant|efectivo|contanti|got[oó]wka|\bkarte\b|carte|girocard|amount paid|paid amount",
     re.IGNORECASE,
 )
@@ -110,6 +110,11 @@ def is_receipt(pages: Sequence[PageWords]) -> bool:
         return False
     text = " ".join(word.text for word in pages[0].words)
     return sum(bool(re.search(sign, text, re.IGNORECASE)) for sign in _SIGNS) >= 2
+
+
+def has_amount(text: str) -> bool:
+    """Say whether an amount with its cents stands in a text."""
+    return _AMOUNT.search(text) is not None
 
 
 def read_receipt(page: PageWords, reading: Reading) -> Reading:
@@ -295,7 +300,7 @@ def _total(rows: list[_Row], page: PageWords) -> list[Field]:
 def _day(rows: list[_Row], page: PageWords) -> Field | None:
     best: tuple[int, date, str, _Row, bool] | None = None
     seen: Counter[date] = Counter()
-    order = _order(rows)
+    order, certain = _order(rows)
     for index, row in enumerate(rows):
         for day, text, bent in _days(row.text, order):
             seen[day] += 1
@@ -310,14 +315,17 @@ def _day(rows: list[_Row], page: PageWords) -> Field | None:
     _, day, text, row, bent = best
     # A slip of one digit goes unnoticed in a date: the engine's own doubt counts.
     doubt = min(w.confidence for w in row.words if any(c.isdigit() for c in w.text))
+    both_ways = not certain and any(len(set(p.readings)) > 1 for p in dates_in(text))
+    confidence = _BENT if bent or both_ways else (0.97 if len(seen) == 1 else 0.9) * doubt
+    why = "day or month may come first" if both_ways else "the date beside the time or its label"
     return Field(
         name="issue_date",
         value=day.isoformat(),
         text=text,
-        confidence=_BENT if bent else round((0.97 if len(seen) == 1 else 0.9) * doubt, 2),
+        confidence=round(confidence, 2),
         place=Place(page=page.number, box=row.box),
         by=page.by,
-        why="the date beside the time or its label",
+        why=why,
     )
 
 
@@ -325,16 +333,21 @@ def _without(text: str, part: str) -> str:
     return text.replace(part, " ")
 
 
-def _order(rows: list[_Row]) -> Order:
-    """Most of the world writes the day first; dollars without day-first dates say otherwise."""
+def _order(rows: list[_Row]) -> tuple[Order, bool]:
+    """Say what stands first in dates, and whether that is certain.
+
+    Most of the world writes the day first. Dollars alone say little: some who
+    pay in them write the month first.
+    """
     orders = {
         p.certain_order for r in rows for p in dates_in(r.text) if p.certain_order is not None
     }
     if len(orders) == 1:
-        return orders.pop()
+        return orders.pop(), True
     text = " ".join(r.text for r in rows)
-    american = re.search(r"\b[A-Z]{2} \d{5}(?:-\d{4})?\b", text) and "$" in text
-    return Order.MONTH if american else Order.DAY
+    if re.search(r"\b[A-Z]{2} \d{5}(?:-\d{4})?\b", text) and "$" in text:
+        return Order.MONTH, True
+    return Order.DAY, "$" not in text
 
 
 def _days(text: str, order: Order) -> Iterator[tuple[date, str, bool]]:

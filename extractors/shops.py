@@ -29,6 +29,10 @@ _BENT_SDN_BHD = re.compile(
     r"\b(?P<sdn>[S5][DO0]N\.?,?\s?[B8][HM][DO0]\b\.?)|\b[S5]/[B8D](?=\s*\(?\d|\s*$)", re.IGNORECASE
 )
 _IS_TRADE = re.compile(rf"\b(?:{_TRADE})\b", re.IGNORECASE)
+#: Nothing but trades: no firm is called so alone, its own name stands on the row beside.
+_ONLY_TRADE = re.compile(rf"(?:(?:{_TRADE}|and|dan|&|the|\([a-z]+\))[\s.]*)+", re.IGNORECASE)
+_LEADS_ON = re.compile(r"(?:&|\band|\bdan|\bund|\bet|\be|-|,)\s*$", re.IGNORECASE)
+_PRICE = re.compile(r"\d[.,]\d{2}\b")
 _NOT_NAME = re.compile(
     r"\b(?:tel|fax|gst|sst|vat|reg|no|lot|jalan|jln|taman|road|street|str|strasse|stra[sß]e|rue|via|avenue|level|floor|block"
     r"|invoice|receipt|bill|date|cashier|welcome|site|company no|co\.? ?reg|tax|ust|table|order|slip|email|www|branch)\b|\d{5}|@|\.com",
@@ -56,6 +60,9 @@ def shop_name(lines: Sequence[str]) -> ShopName | None:
         match = _ENDS_IN_SUFFIX.match(text)
         if match:
             name = re.sub(r"^[^:]{3,20}:\s*", "", match["name"])
+            if index and _belong_together(lines[index - 1], name):
+                whole = f"{_tidy(lines[index - 1])} {name}"
+                return ShopName(whole, index - 1, index, "a company's legal form, on two lines")
             return ShopName(name, index, index, "a company's legal form")
     likely = [n for n, line in enumerate(lines[:_NAME_LINES]) if _may_be_name(line)]
     for index in likely[:3]:
@@ -69,11 +76,19 @@ def shop_name(lines: Sequence[str]) -> ShopName | None:
     return ShopName(_tidy(lines[likely[0]]), likely[0], likely[0], "the first line")
 
 
+def _belong_together(above: str, name: str) -> bool:
+    """Say whether a name began on the row above: one of both rows alone is none."""
+    if not _may_be_name(above):
+        return False
+    bare = re.sub(rf"\s*(?:{_SUFFIX})$", "", name, flags=re.IGNORECASE)
+    parts = (_tidy(above), bare)
+    return _LEADS_ON.search(above) is not None or any(_ONLY_TRADE.fullmatch(p) for p in parts)
+
+
 def _may_be_name(text: str) -> bool:
     letters = sum(c.isalpha() for c in text)
-    return (
-        letters >= 4 and letters > 0.6 * len(text.replace(" ", "")) and not _NOT_NAME.search(text)
-    )
+    enough = letters >= 4 and letters > 0.6 * len(text.replace(" ", ""))
+    return enough and not _NOT_NAME.search(text) and not _PRICE.search(text)
 
 
 def _unbent(match: re.Match[str]) -> str:

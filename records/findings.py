@@ -121,6 +121,16 @@ CATALOGUE: dict[str, Code] = {
     "several_invoices": Code(
         "The document holds several invoices; each is handled by itself", _N, "Nothing to do."
     ),
+    "several_on_page": Code(
+        "Two documents lie on one page",
+        _B,
+        "Scan each by itself, or enter them by hand.",
+    ),
+    "poor_copy": Code(
+        "Much of the page could not be read surely",
+        _B,
+        "Ask for a better copy, or compare every value with the page.",
+    ),
     "left_out": Code(
         "An attachment that is no document was left out", _N, "Nothing to do; look if in doubt."
     ),

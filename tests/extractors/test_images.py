@@ -100,3 +100,5 @@ def test_every_page_of_a_file_is_seen() -> None:
     one, two = pictures(data)
     assert (one.number, two.number) == (1, 2)
     assert np.array_equal(one.pixels, two.pixels[::-1, ::-1])
+    (again,) = image_pages(data, max_pages=9, max_pixels=100_000_000, span=(2, 2))
+    assert again.number == 2 and np.array_equal(again.pixels, two.pixels)

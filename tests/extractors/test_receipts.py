@@ -74,6 +74,7 @@ def test_shop_day_and_total() -> None:
         (swapped("TOTAL 6.90", "TOTAL 6 90"), "6.90"),
         (swapped("TOTAL 6.90", "Total Sales (Inclusive of GST) : 6.90"), "6.90"),
         (swapped("TOTAL 6.90", "Zu zahlen EUR 6,90"), "6.90"),
+        (["SHOP", "Caisse 1", "TOTAL TTC 12,50", "CB 12,50", "Merci de votre visite"], "12.50"),
         (swapped("TOTAL 6.90", "TOTAL 1,206.90"), "1206.90"),
         ([line for line in TILL if "Change" not in line and "Cash 1" not in line], "6.90"),
         # The label's own row is empty; the figure is set large below it.
@@ -113,9 +114,41 @@ def test_shops(line: str, shop: str) -> None:
     assert header(swapped("CORNER BAKERY SDN BHD (123456-X)", line))["seller_name"] == shop
 
 
-def test_a_legal_form_on_a_row_of_its_own_belongs_to_the_row_above() -> None:
-    lines = ["CORNER BAKERY", "(M) SDN BHD", *TILL[2:]]
-    assert header(lines)["seller_name"] == "CORNER BAKERY (M) SDN BHD"
+@pytest.mark.parametrize(
+    ("above", "below", "shop"),
+    [
+        ("CORNER BAKERY", "(M) SDN BHD", "CORNER BAKERY (M) SDN BHD"),
+        ("CORNER &", "SONS BAKERY SDN BHD", "CORNER & SONS BAKERY SDN BHD"),
+        ("CORNER FLOUR", "TRADING SDN BHD", "CORNER FLOUR TRADING SDN BHD"),
+        ("KEDAI PERNIAGAAN", "CORNER S/B", "KEDAI PERNIAGAAN CORNER S/B"),
+        # A brand over the name of the firm is another name.
+        ("ROLLS DAILY", "CORNER BAKERY SDN BHD", "CORNER BAKERY SDN BHD"),
+        ("Tel 01234 567890", "TRADING SDN BHD", "TRADING SDN BHD"),
+    ],
+)
+def test_a_name_on_two_rows(above: str, below: str, shop: str) -> None:
+    assert header([above, below, *TILL[2:]])["seller_name"] == shop
+
+
+def test_goods_are_no_shop() -> None:
+    assert header(["Corner Bakery", "LEMON TART 4.55", *TILL[5:]])["seller_name"] == "Corner Bakery"
+
+
+@pytest.mark.parametrize(
+    ("total", "place", "day", "sure"),
+    [
+        ("TOTAL 6.90", "12 Mill Lane, Oldtown", "2026-11-05", True),
+        # Dollars are paid where the day comes first, and where the month does.
+        ("TOTAL $6.90", "12 Mill Lane, Oldtown", "2026-11-05", False),
+        ("TOTAL $6.90", "Oldtown, VT 05401", "2026-05-11", True),
+    ],
+)
+def test_what_comes_first_in_a_date(total: str, place: str, day: str, sure: bool) -> None:
+    lines = [line.replace("12 Mill Lane, Oldtown", place) for line in swapped("TOTAL 6.90", total)]
+    reading = read_receipt(page(lines), Reading(kind=Kind.INVOICE))
+    assert next(f.value for f in reading.fields if f.name == "issue_date") == day
+    doubts = [f.where for f in reading.findings if f.code == "uncertain_field"]
+    assert ("Issue date" not in doubts) is sure
 
 
 def test_missing_values_are_held() -> None:
