@@ -214,6 +214,8 @@ def _rendered(bitmap: Any) -> Pixels:
 _PATH, _IMAGE, _FORM = raw.FPDF_PAGEOBJ_PATH, raw.FPDF_PAGEOBJ_IMAGE, raw.FPDF_PAGEOBJ_FORM
 _MAX_FORMS = 4
 _MAX_OBJECTS = 6_000
+#: Text stands among the first objects of a scan: there is little else.
+_FIRST_OBJECTS = 40
 #: Sides of a printed QR code, and the height of a bar code, in points.
 _SQUARE_POINTS = (45.0, 260.0)
 _BAR_POINTS = (15.0, 60.0)
@@ -238,6 +240,15 @@ def is_pictured(page: Any) -> bool:
         kind == _IMAGE and (right - left) * (top - bottom) > 0.5 * width * height
         for kind, (left, bottom, right, top), _ in _drawn(page)
     )
+
+
+def has_unseen_text(page: Any) -> bool:
+    """Say whether a PDF page's text is not drawn: a scanner laid its own reading under the picture."""
+    for kind, item in islice(objects_on(page, _MAX_FORMS), _FIRST_OBJECTS):
+        if kind == raw.FPDF_PAGEOBJ_TEXT:
+            mode: int = raw.FPDFTextObj_GetTextRenderMode(unquick(item))
+            return mode == int(raw.FPDF_TEXTRENDERMODE_INVISIBLE)
+    return False
 
 
 def code_pictures(page: Any, number: int) -> Iterator[tuple[Picture, float, float]]:

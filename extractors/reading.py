@@ -34,6 +34,7 @@ from extractors.html import HtmlRefused, html_page, text_page
 from extractors.images import (
     ImageRefused,
     Picture,
+    has_unseen_text,
     image_pages,
     is_pictured,
     pdf_page,
@@ -247,7 +248,10 @@ def _see_pdf(pdf: PdfFile, span: tuple[int, int] | None, options: ReadOptions) -
             seen.findings.append(finding("too_large", where=where, actual=f"{size} points"))
             return
         try:
-            if not needs_ocr and (len(words.words) >= _STAMP_WORDS or not is_pictured(page)):
+            few = len(words.words) < _STAMP_WORDS
+            # What the machine that scanned it read is worth less than reading it again.
+            doubted = few or (has_unseen_text(page) and _reads_pictures(options))
+            if not needs_ocr and not (doubted and is_pictured(page)):
                 seen.pages.append(words)
                 seen.codes += codes_on(page, words.number)
                 return
@@ -373,6 +377,16 @@ def _installed(name: str) -> Engine:
             return engine("tesseract")
         except EngineMissing:
             raise missing from None
+
+
+def _reads_pictures(options: ReadOptions) -> bool:
+    if options.ocr == "none":
+        return False
+    try:
+        _installed(options.ocr)
+    except EngineMissing:
+        return False
+    return True
 
 
 def _closer(seen: _Seen, options: ReadOptions, item: Field) -> Sequence[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pikepdf
+import pypdfium2
 import pytest
 import zxingcpp
 from hypothesis import HealthCheck, given, settings
@@ -231,3 +232,33 @@ def test_a_page_that_shows_nothing_is_said(tmp_path: Path) -> None:
     (reading,) = read_bytes(tmp_path, out.getvalue())
     assert codes(reading) == ["damaged"]
     assert reading.findings[0].where == "page 1"
+
+
+def searchable(drawn: list[str], laid_under: list[str]) -> bytes:
+    """Make what scanners call a searchable PDF: a picture, and what they read, invisibly."""
+    shown = pypdfium2.PdfDocument(pdf(drawn))[0].render(scale=200 / 72).to_pil()
+    target = io.BytesIO()
+    canvas = Canvas(target, pagesize=(595, 842), invariant=True)
+    canvas.drawImage(ImageReader(shown), 0, 0, 595, 842)
+    text = canvas.beginText(60, 780)
+    text.setTextRenderMode(3)
+    for line in laid_under:
+        text.textLine(line)
+    canvas.drawText(text)
+    canvas.save()
+    return target.getvalue()
+
+
+@pytest.mark.slow
+def test_what_a_scanner_read_is_read_again(tmp_path: Path) -> None:
+    pytest.importorskip("rapidocr")
+    data = searchable(page_lines(), page_lines(number="R-11", gross="779.00"))
+    (reading,) = read_bytes(tmp_path, data, ReadOptions())
+    assert {f.by for f in reading.fields} == {"ocr"}
+    assert header(reading)["invoice_number"] == "R-77"
+    assert header(reading)["gross_total"] == "119.00"
+
+
+def test_without_ocr_what_the_scanner_read_serves(tmp_path: Path) -> None:
+    (reading,) = read_bytes(tmp_path, searchable(page_lines(), page_lines(number="R-11")))
+    assert header(reading)["invoice_number"] == "R-11"
