@@ -11,7 +11,8 @@ from extractors.pages.chosen import Sums, Totals
 from extractors.pages.draft import Draft, plain
 from extractors.pages.exemptions import Exemption
 from extractors.pages.figures import Style
-from extractors.pages.table import Item, Table, extends
+from extractors.pages.items import Item, discount_of, extends
+from extractors.pages.table import Table
 from records.findings import finding
 
 
@@ -278,6 +279,24 @@ def _line(
                     line=number,
                 )
             )
+    discount = discount_of(item, style) if multiplied else None
+    if discount is not None:
+        cell = discount.cell
+        draft.fields.append(
+            draft.field(
+                "line_allowance",
+                plain(
+                    discount.amount if (item.amount(style) or 0) * sign > 0 else -discount.amount
+                ),
+                cell.row,
+                cell.first,
+                cell.last,
+                sure,
+                f"leads from quantity times price to the amount: {cell.text}",
+                line=number,
+                proved=True,
+            )
+        )
     amount_cell = item.cells.get("net_amount") or item.cells.get("gross_amount")
     if amount_cell is None:
         amount_cell = item.cells.get("unit_price")

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import permutations
 
 from extractors.pages.cells import Cell, cells_of
 from extractors.pages.figures import Figure, Style
 from extractors.pages.headings import Column, Heading, headings
+from extractors.pages.items import Item, close, extends
 from extractors.pages.layout import Row, Sheet
 from extractors.pages.memory import HeadWord
-from records.money import round_half_up
 
 _TOTALS = frozenset(
     {"net_total", "tax_total", "gross_total", "amount_due", "total", "prepaid_total"}
@@ -20,26 +20,6 @@ _TOTALS = frozenset(
 
 
 _TOTAL_LIKE = _TOTALS | {"lines_total", "carry", "allowance_total", "charge_total", "skonto"}
-
-
-@dataclass(slots=True)
-class Item:
-    """One invoice line as printed, cell by cell."""
-
-    row: Row
-    cells: dict[str, Cell] = field(default_factory=dict)
-    description: list[Cell] = field(default_factory=list)
-    allowances: list[Cell] = field(default_factory=list)
-
-    def number(self, role: str, style: Style) -> Decimal | None:
-        """Return the figure in a column, or None."""
-        cell = self.cells.get(role)
-        return cell.figure.read(style) if cell and cell.figure else None
-
-    def amount(self, style: Style) -> Decimal | None:
-        """Return what the line adds to the sum of lines."""
-        value = self.number("net_amount", style)
-        return self.number("gross_amount", style) if value is None else value
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +221,7 @@ def _multiplies(item: Item, chosen: tuple[str, ...], style: Style) -> bool:
     quantity, price, amount = (item.number(role, style) for role in chosen)
     if quantity is None or price is None or not amount:
         return False
-    return _close(abs(quantity * price), abs(amount)) and quantity != 0
+    return close(abs(quantity * price), abs(amount)) and quantity != 0
 
 
 def _amount_last(columns: tuple[Column, ...]) -> tuple[Column, ...]:
@@ -403,24 +383,3 @@ def _attach(
 def _is_item(item: Item) -> bool:
     named = bool(item.description) or "article_number" in item.cells
     return named or {"quantity", "unit_price"} <= item.cells.keys()
-
-
-def extends(item: Item, style: Style) -> bool | None:
-    """Say whether quantity times price, less discount, is the amount; None if not all are known."""
-    quantity, price = item.number("quantity", style), item.number("unit_price", style)
-    if price is None:
-        price = item.number("gross_price", style)
-    amount = item.amount(style)
-    if quantity is None or price is None or amount is None:
-        return None
-    base = item.number("price_base", style) or Decimal(1)
-    raw = quantity * price / base
-    options = [raw]
-    rate = item.number("discount", style)
-    if rate is not None:
-        options += [raw * (1 - abs(rate) / 100), raw - abs(rate)]
-    return any(_close(abs(o), abs(amount)) for o in options)
-
-
-def _close(a: Decimal, b: Decimal) -> bool:
-    return abs(round_half_up(a) - b) <= Decimal("0.01") or round_half_up(a, 0) == b
