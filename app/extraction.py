@@ -54,7 +54,7 @@ def extraction_lines(paths: Iterable[Path], options: ReadOptions, jobs: int) -> 
     and is replaced when it fails. Raises nothing for bad files: they are
     Findings.
     """
-    box = Isolated(max(1, jobs), preload=("extractors.reading",))
+    box = Isolated(max(1, jobs), preload=(__name__,))
     reader = partial(read_file, options=options)
     limits = Limits(timeout_seconds=300, cpu_seconds=300)
     for path, outcome in box.map(reader, _files(paths), limits=limits):

@@ -4,19 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    SpinnerColumn,
-    TextColumn,
-    TimeElapsedColumn,
-)
-
-from app.flow import Progress as Listener
 from app.terminal import seen
+
+if TYPE_CHECKING:
+    from app.flow import Progress as Listener
 
 _WIDTH = 32
 
@@ -24,10 +17,24 @@ _WIDTH = 32
 @contextmanager
 def progress_bar(*, enabled: bool = True) -> Iterator[Listener | None]:
     """Show how far the work is, on standard error; nothing where nobody looks."""
-    console = Console(stderr=True)
-    if not (enabled and console.is_terminal):
+    if not enabled:
         yield None
         return
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield None
+        return
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        SpinnerColumn,
+        TextColumn,
+        TimeElapsedColumn,
+    )
+
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}", markup=False),

@@ -1,4 +1,7 @@
-"""For other programs: extract, statements, profile, export."""
+"""For other programs: extract, statements, profile, export.
+
+What only some of them need is imported by those: `extract` is called in loops.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from app.bank_profiles import load_profiles, propose
 from app.commands import must_exist, office_of
-from app.export import invoice_lines, match_lines
 from app.extraction import extraction_lines
 from app.progress import progress_bar
-from app.statements import statement_lines
 from extractors.reading import ReadOptions
 from extractors.templates import load_templates
 from records.documents import Document
@@ -54,6 +54,9 @@ def extract(given: argparse.Namespace) -> int:
 
 def statements(given: argparse.Namespace) -> int:
     """`nightclerk statements PATH…`."""
+    from app.bank_profiles import load_profiles
+    from app.statements import statement_lines
+
     must_exist([*given.paths, *([given.profiles] if given.profiles else [])])
     profiles = load_profiles(given.profiles) if given.profiles else ()
     with _output(given.jsonl) as out, progress_bar(enabled=given.jsonl is not None) as progress:
@@ -66,6 +69,8 @@ def statements(given: argparse.Namespace) -> int:
 
 def profile(given: argparse.Namespace) -> int:
     """`nightclerk profile FILE`."""
+    from app.bank_profiles import propose
+
     must_exist([given.file])
     name = given.file.name
     proposed = propose(Document(id=name, media_type="", path=given.file, name=name))
@@ -77,6 +82,8 @@ def profile(given: argparse.Namespace) -> int:
 
 def export(given: argparse.Namespace) -> int:
     """`nightclerk export invoices|matches`."""
+    from app.export import invoice_lines, match_lines
+
     with office_of(given) as office, office.database.begin() as tx, _output(given.jsonl) as out:
         lines = invoice_lines(tx) if given.what == "invoices" else match_lines(tx)
         for line in lines:
