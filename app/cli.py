@@ -153,7 +153,10 @@ def _add_desk(commands: _Commands) -> None:
     )
     correct.add_argument("id", metavar="ID", help=_ID)
     correct.add_argument(
-        "values", nargs="+", metavar="FIELD=VALUE", help="e.g. gross_total=119.00 quantity:2=5"
+        "values",
+        nargs="+",
+        metavar="FIELD=VALUE",
+        help="e.g. gross_total=119.00 issue_date=2026-03-31 quantity:2=5; `show ID` names the fields",
     )
     _by_person(correct)
     layouts = commands.add(

@@ -135,7 +135,8 @@ def show_one(tx: Connection, office: Office, subject: Subject, out: IO[str]) -> 
 
 
 def _show_document(tx: Connection, console: Console, office: Office, row: DocumentRow) -> None:
-    console.print(f"{row.kind.replace('_', ' ')} {row.title}")
+    kind = "document" if row.kind in {"unknown", "other"} else row.kind.replace("_", " ")
+    console.print(f"{kind} {row.title}")
     seen = _local(office, row.seen_at)
     console.print(f"  document {row.id}\n  state    {OUTCOMES.get(row.state, row.state)}")
     days = _age(office, row.seen_at)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import structlog
@@ -142,7 +144,6 @@ def correct(office: Office, document_id: str, values: Mapping[str, str], reason:
         blame(tx, office, document_id, given)
         write_fields(tx, office, document_id, revision, given)
         kind = "invoice" if row.kind in {"unknown", "other", "receipt"} else row.kind
-        kind = values.get("document_kind", kind)
         note(tx, office, "document", document_id, "read", ())
         note(tx, office, "document", document_id, "decide", ())
         set_state(tx, office, document_id, "read", revision=revision, kind=kind)
@@ -162,9 +163,11 @@ def _field(office: Office, name: str, value: str, reason: str) -> Field:
         near = difflib.get_close_matches(base, FIELDS, n=1)
         hint = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(FIELDS)}."
         raise Refused(f"there is no field {base!r}. {hint}")
-    if (FIELDS[base].scope != "header") != bool(line):
-        want = "needs a line number, e.g. quantity:2" if not line else "takes no line number"
-        raise Refused(f"{base} {want}.")
+    if FIELDS[base].scope == "header" and line:
+        raise Refused(f"{base} takes no line number.")
+    if FIELDS[base].scope != "header" and not (line.isascii() and line.isdigit()):
+        raise Refused(f"{base} needs a line number, e.g. {base}:2.")
+    _refuse_unreadable(base, value)
     return Field(
         name=base,
         value=value,
@@ -173,6 +176,22 @@ def _field(office: Office, name: str, value: str, reason: str) -> Field:
         by=office.actor,
         why=reason,
     )
+
+
+def _refuse_unreadable(name: str, value: str) -> None:
+    """Refuse what is no number or date: as a person's word it would outrank what was read."""
+    if not value.strip():
+        return
+    try:
+        if FIELDS[name].type in {"amount", "quantity", "percent"}:
+            wanted = "a number is written as 1234.56"
+            if not Decimal(value).is_finite():
+                raise ValueError
+        elif FIELDS[name].type == "date":
+            wanted = "a date is written as 2026-03-31"
+            date.fromisoformat(value.strip())
+    except (ValueError, InvalidOperation):
+        raise Refused(f"{name}={value}: {wanted}.") from None
 
 
 def replay(office: Office, document_id: str, reason: str) -> str:

@@ -104,6 +104,14 @@ def test_a_correction_outranks_what_was_read(make_office: MakeOffice) -> None:
         desk.correct(anna, held.id, {"gros_total": "1"}, "")
     with pytest.raises(KnownFailure, match="needs a line number"):
         desk.correct(anna, held.id, {"quantity": "1"}, "")
+    for name, value, told in (
+        ("quantity:two", "1", "line number, e.g. quantity:2"),
+        ("gross_total", "1.471,60", "written as 1234.56"),
+        ("gross_total", "NaN", "written as 1234.56"),
+        ("issue_date", "31.03.2026", "written as 2026-03-31"),
+    ):
+        with pytest.raises(KnownFailure, match=told):
+            desk.correct(anna, held.id, {name: value}, "")
 
 
 def test_a_posted_document_is_not_read_again(make_office: MakeOffice) -> None:
