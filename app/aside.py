@@ -5,11 +5,15 @@ from __future__ import annotations
 import multiprocessing
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
 from records.failures import KnownFailure
 
 T = TypeVar("T")
+
+#: Yielding work gets two thirds of what others get who want the same processor.
+_STEP_BACK = 2
 
 
 class Aside(Generic[T]):
@@ -17,24 +21,34 @@ class Aside(Generic[T]):
 
     A fork shares what is read already. `yielding` work steps back for what
     this process and the other children do, and takes the processors they leave.
+    `listening` work is called with an iterator first, of what it is told.
     """
 
     def __init__(
-        self, function: Callable[..., T], *arguments: object, yielding: bool = False
+        self,
+        function: Callable[..., T],
+        *arguments: object,
+        yielding: bool = False,
+        listening: bool = False,
     ) -> None:
         """Start it."""
         context = multiprocessing.get_context("fork")
-        self._receiver, sender = context.Pipe(duplex=False)
+        self._pipe, theirs = context.Pipe()
         self._process = context.Process(
-            target=_run, args=(sender, function, arguments, yielding), daemon=True
+            target=_run, args=(theirs, function, arguments, yielding, listening), daemon=True
         )
         self._process.start()
-        sender.close()
+        theirs.close()
+
+    def tell(self, value: object) -> None:
+        """Tell listening work something; None is the last."""
+        with suppress(BrokenPipeError):  # `result` says why it is gone
+            self._pipe.send(value)
 
     def result(self) -> T:
         """Wait for the result; whatever the function raised is raised here."""
         try:
-            made = self._receiver.recv()
+            made = self._pipe.recv()
         except EOFError:
             raise KnownFailure("A part of the work died; there may be too little memory.") from None
         self._process.join()
@@ -45,12 +59,18 @@ class Aside(Generic[T]):
 
 
 def _run(
-    sender: Any, function: Callable[..., object], arguments: Sequence[object], yielding: bool
+    pipe: Any,
+    function: Callable[..., object],
+    arguments: Sequence[object],
+    yielding: bool,
+    listening: bool,
 ) -> None:
     if yielding:
-        os.nice(2)
+        os.nice(_STEP_BACK)
+    if listening:
+        arguments = (iter(pipe.recv, None), *arguments)
     try:
         made: object = function(*arguments)
     except Exception as error:
         made = error
-    sender.send(made)
+    pipe.send(made)

@@ -20,14 +20,17 @@ def match_record(transaction: BankTransaction, match: Match) -> dict[str, Any]:
 
     `bank_line_id` is the bank's own reference, or our id where it has none.
     """
-    day = transaction.booking_date
+    booked, valued = transaction.booking_date, transaction.value_date
     return {
         "bank_line_id": transaction.bank_reference or match.transaction_id,
         "transaction_id": match.transaction_id,
-        "booking_date": day.isoformat() if day else None,
+        "account": transaction.account,
+        "booking_date": booked.isoformat() if booked else None,
+        "value_date": valued.isoformat() if valued else None,
         "amount": str(transaction.amount.amount),
         "currency": transaction.amount.currency,
         "counterparty": transaction.counterparty_name,
+        "remittance": " ".join(transaction.remittance.split()),
         "category": match.category,
         "allocations": [
             {"item_id": a.item_id, "amount": str(a.amount.amount)} for a in match.allocations

@@ -87,6 +87,10 @@ class Isolated:
         """Begin to import what children will need, so that the first need not wait for it."""
         _start_server()
 
+    def rest(self) -> None:
+        """End the children that have nothing to do; the next need starts another."""
+        _end_all(self._idle)
+
     def run(
         self, function: Callable[..., Result], *args: Any, limits: Limits | None = None
     ) -> Result:

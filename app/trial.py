@@ -13,9 +13,10 @@ import gc
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import IO
 
@@ -25,9 +26,10 @@ from app.actions import bank, intake, invoices, reconciliation
 from app.aside import Aside
 from app.codec import load
 from app.comparison import INVOICES, MATCHES, changes, counted, write_changes
-from app.export import invoice_lines
+from app.export import invoice_lines, match_record
 from app.exports import BANK_TABLES, PURCHASE_TABLES, Exports, look
 from app.flow import Direct, Progress
+from app.isolation import Isolated
 from app.masterdata import save
 from app.morning import gather
 from app.office import Office
@@ -35,26 +37,27 @@ from app.report import as_html
 from app.settings import Settings
 from app.settings import rules as load_rules
 from app.statements import document_at
-from app.store import chunks, note
+from app.store import note
 from app.tables import transactions
 from app.trial_results import (
     Purchases,
     match_purchases,
     write_ledger,
     write_lines,
-    write_matches,
 )
 from connectors.tables import Tables, load_tables
 from connectors.workbooks.fresh import write_workbook
-from matching.payments import Books, PaymentPolicy, reconcile
+from matching.payments import Books, IdentifiedTransaction, PaymentPolicy, decided
 from records.banking import BankTransaction, OpenItem
 from records.failures import KnownFailure
 from records.findings import Finding
 from records.invoices import ReceivedInvoice
 from records.matches import Decision, Match
 
-#: Matches are stored so many at a time, so that their rows are not all in memory.
-_STORED_AT_ONCE = 20_000
+#: Matches are stored so many at a time, so that they are not all in memory.
+_STORED_AT_ONCE = 10_000
+#: What isolated processes need where there are bank files and nothing else.
+_BANK_ONLY = ("app.statement_files",)
 #: Other error budgets that the summary shows beside the office's own.
 _OTHER_BUDGETS = (0.001, 0.02)
 
@@ -84,6 +87,9 @@ def run_trial(
     try:
         with tempfile.TemporaryDirectory(prefix="nightclerk-try-") as temporary:
             office = Office.open(_settings(Path(temporary), config), "bot:trial", lasting=False)
+            if not exports.documents:  # then its processes need to know bank files only
+                box = Isolated(office.settings.limits.processes, preload=_BANK_ONLY)
+                office = dataclasses.replace(office, box=box)
             try:
                 _Trial(office, exports, out, to, progress).run()
             finally:
@@ -142,45 +148,50 @@ class _Trial:
 
     def run(self) -> None:
         started = time.perf_counter()
+        folder, settings = self.exports.folder, self.office.settings
         for gap in self.exports.gaps():
             self.to.write(f"  {gap}\n")
         # Purchases and bank do not need each other. What the bank needs goes
-        # first: there, one thing waits for another.
+        # first: there, one thing waits for another. Both others are begun while
+        # there is nothing yet in memory that they would hold as well.
         aside: Aside[Purchases] = Aside(
-            match_purchases,
-            self.exports.folder,
-            self.office.settings.matching,
-            self.out / INVOICES,
-            yielding=True,
+            match_purchases, folder, settings.matching, self.out / INVOICES, yielding=True
         )
-        with self._phase("tables of the bank"):
-            tables = load_tables(self.exports.folder, kinds=BANK_TABLES, without=(ReceivedInvoice,))
+        write_lines(self.out / MATCHES, ())
+        workbook: Aside[None] = Aside(
+            write_ledger,
+            self.out / "ledger.xlsx",
+            self.out / INVOICES,
+            self.out / MATCHES,
+            listening=True,
+        )
         with self._phase("bank files read and stored"):
             self._load_statements()
         with self._phase("accounts proven"):
             stopped = bank.prove_accounts(self.office)
         with self._phase("documents"):
             documents = self._documents()
+        self.office.box.rest()
+        self.office.database.dispose()  # lets go of what it keeps in memory
+        with self._phase("tables of the bank"):
+            tables = [load_tables(folder, kinds=BANK_TABLES, without=(ReceivedInvoice,))]
+            unread = tables[0].findings
         with self._phase("bank lines matched"):
-            given = self._movements()
-            books = _books(tables)
-            unread, tables = tables.findings, Tables()
-            made = reconcile(list(given.items()), books, self.office.settings.payments)
-            del books
+            given: dict[str, BankTransaction] = {}
+            # Popped, so that nobody holds the tables once they are indexed.
+            made = decided(self._movements(given), _books(tables.pop()), settings.payments)
         with self._phase("waiting for purchases"):
             purchases = aside.result()
             with self.office.database.begin() as tx:
-                write_lines(self.out / INVOICES, invoice_lines(tx), more=True)
-        workbook: Aside[None] = Aside(
-            write_ledger, self.out / "ledger.xlsx", self.out / INVOICES, given, made
-        )
+                size = write_lines(self.out / INVOICES, invoice_lines(tx), more=True)
+            workbook.tell(size)
         with self._phase("matches stored and written"):
-            counts = self._store(given, made, unread)
+            tally = self._store(given, made, unread, workbook)
         with self._phase("report"):
             self._report()
         with self._phase("waiting for the workbook"):
             workbook.result()
-        self._say_bank(made, counts, stopped)
+        self._say_bank(tally, stopped)
         self._say_invoices(purchases, documents)
         if findings := (*unread, *purchases.findings):
             self.to.write(f"Tables: {len(findings)} rows could not be read, e.g. {findings[0]}\n")
@@ -205,11 +216,13 @@ class _Trial:
                 bank.add_file(tx, self.office, one)
         bank.load_statements(self.office, given)
 
-    def _movements(self) -> dict[str, BankTransaction]:
+    def _movements(self, kept: dict[str, BankTransaction]) -> Iterator[IdentifiedTransaction]:
+        """Yield the movements of accepted statements, and keep them."""
         query = select(transactions.c.id, transactions.c.data).where(transactions.c.state == "new")
         with self.office.database.begin() as tx:
-            rows = tx.execute(query.order_by(transactions.c.id))
-            return {row.id: load(BankTransaction, row.data) for row in rows}
+            for row in tx.execute(query.order_by(transactions.c.id)):
+                kept[row.id] = load(BankTransaction, row.data)
+                yield row.id, kept[row.id]
 
     def _documents(self) -> int:
         paths = self.exports.documents
@@ -229,16 +242,24 @@ class _Trial:
         return len(paths)
 
     def _store(
-        self, given: dict[str, BankTransaction], made: Sequence[Match], unread: Sequence[Finding]
-    ) -> Counter[str]:
-        counts: Counter[str] = Counter()
-        for some in chunks(made, _STORED_AT_ONCE):
+        self,
+        given: Mapping[str, BankTransaction],
+        made: Iterator[Match],
+        unread: Sequence[Finding],
+        workbook: Aside[None],
+    ) -> _Tally:
+        """Store the matches and write them out, some at a time, for the workbook to follow."""
+        tally = _Tally(self.office.settings.payments)
+        while some := list(islice(made, _STORED_AT_ONCE)):
+            lines = (match_record(given[match.transaction_id], match) for match in some)
+            workbook.tell(write_lines(self.out / MATCHES, lines, more=True))
             with self.office.database.begin() as tx:
-                counts.update(reconciliation.keep_matches(tx, self.office, None, given, some))
+                states = reconciliation.keep_matches(tx, self.office, None, given, some)
+            tally.add(some, states)
+        workbook.tell(None)
         with self.office.database.begin() as tx:
             note(tx, self.office, "source", "tables", "import", unread)
-        write_matches(self.out / MATCHES, given, made)
-        return counts
+        return tally
 
     def _report(self) -> None:
         with self.office.database.begin() as tx:
@@ -247,12 +268,10 @@ class _Trial:
             morning = gather(tx, company=name, at=at, since=None, owners={})
         (self.out / "report.html").write_text(as_html(morning), encoding="utf-8")
 
-    def _say_bank(
-        self, made: Sequence[Match], counts: Counter[str], stopped: Sequence[str]
-    ) -> None:
-        states = ", ".join(f"{n} {state}" for state, n in sorted(counts.items()))
-        self.to.write(f"\nBank: {len(made)} lines. {states or 'None'}.\n")
-        for text in _budget(made, self.office.settings.payments):
+    def _say_bank(self, tally: _Tally, stopped: Sequence[str]) -> None:
+        states = ", ".join(f"{n} {state}" for state, n in sorted(tally.states.items()))
+        self.to.write(f"\nBank: {tally.lines} lines. {states or 'None'}.\n")
+        for text in tally.budget():
             self.to.write(f"  {text}\n")
         for account in stopped:
             self.to.write(
@@ -265,20 +284,40 @@ class _Trial:
         self.to.write(f" Documents read: {documents}.\n")
 
 
-def _budget(made: Sequence[Match], policy: PaymentPolicy) -> Iterator[str]:
-    """Yield what the tolerated rate of false matches means here, and what others would."""
-    found = [m for m in made if m.allocations]
-    if not found:
-        return
-    posted = [m for m in found if m.decision is Decision.POST]
-    wrong = sum(1 - m.confidence for m in posted)
-    rate = policy.tolerated_false_rate
-    yield f"would post {len(posted)} of {len(found)} matches with items, by its own"
-    yield f"  reckoning {wrong:.1f} of them wrong (tolerated_false_rate {rate:g});"
-    yield f"would suggest {len(found) - len(posted)} for a person to decide."
-    for other in _OTHER_BUDGETS:
-        sure = sum(1 - m.confidence <= other + 1e-9 for m in found)
-        yield f"with tolerated_false_rate {other:g} it would post about {sure}"
+class _Tally:
+    """What was decided on the bank lines, counted: a trial keeps no match for long."""
+
+    def __init__(self, policy: PaymentPolicy) -> None:
+        self.rate = policy.tolerated_false_rate
+        self.lines = self.found = self.posted = 0
+        self.wrong = 0.0
+        self.states: Counter[str] = Counter()
+        self.sure: Counter[float] = Counter()
+
+    def add(self, made: Sequence[Match], states: Mapping[str, int]) -> None:
+        """Count these, and what became of their lines."""
+        self.states.update(states)
+        self.lines += len(made)
+        for match in made:
+            if not match.allocations:
+                continue
+            self.found += 1
+            doubt = 1 - match.confidence
+            if match.decision is Decision.POST:
+                self.posted += 1
+                self.wrong += doubt
+            for rate in _OTHER_BUDGETS:
+                self.sure[rate] += doubt <= rate + 1e-9
+
+    def budget(self) -> Iterator[str]:
+        """Yield what the tolerated rate of false matches means here, and what others would."""
+        if not self.found:
+            return
+        yield f"would post {self.posted} of {self.found} matches with items, by its own"
+        yield f"  reckoning {self.wrong:.1f} of them wrong (tolerated_false_rate {self.rate:g});"
+        yield f"would suggest {self.found - self.posted} for a person to decide."
+        for rate in _OTHER_BUDGETS:
+            yield f"with tolerated_false_rate {rate:g} it would post about {self.sure[rate]}"
 
 
 def _process(flow: Direct, work: str) -> None:

@@ -38,6 +38,7 @@ from typing import Any
 from connectors.banks import read
 from connectors.sources.csv_table import Source
 from matching.payments import Books, IdentifiedTransaction, PaymentPolicy, explain, worded
+from matching.payments.ledger import Ledger
 from matching.payments.state import State
 from records.banking import BankTransaction, OpenItem
 from records.documents import Document
@@ -138,11 +139,11 @@ def measure(folder: Path, share: float, statements: str) -> tuple[dict[str, floa
         books = replace(books, **many)
     clock = [began, time.process_time()]
     before = _memory()
-    state = State(lines, books, PaymentPolicy())
+    state = State(lines, Ledger(books), PaymentPolicy())
     clock.append(time.process_time())
     explain(state)
     clock.append(time.process_time())
-    matches = worded(state)
+    matches = list(worded(state))
     clock.append(time.process_time())
     phases = [after - earlier for earlier, after in pairwise(clock)]
     figures = dict(zip(("reading", "preparing", "explaining", "wording"), phases, strict=True))

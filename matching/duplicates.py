@@ -152,10 +152,8 @@ class InvoiceHistory:
 
     def __init__(self) -> None:
         """Start empty."""
-        self._exact: dict[tuple[str, str, Decimal], list[EarlierInvoice]] = {}
         self._anywhere: dict[tuple[str, Decimal, date | None], list[EarlierInvoice]] = {}
         self._by_number: dict[tuple[str, str], list[EarlierInvoice]] = {}
-        self._alike: dict[tuple[str, Decimal, date | None], list[EarlierInvoice]] = {}
         self._by_order: dict[str, list[EarlierInvoice]] = {}
         self._by_day: dict[tuple[str, date | None], list[EarlierInvoice]] = {}
 
@@ -163,12 +161,9 @@ class InvoiceHistory:
         """Remember an invoice under its vendor group; the first of equal ones is kept."""
         forms = number_forms(earlier.number)
         for form in forms:
-            self._exact.setdefault((group_id, form, earlier.gross), []).append(earlier)
             self._by_number.setdefault((group_id, form), []).append(earlier)
         key = (forms[0], earlier.gross, earlier.issue_date)
         self._anywhere.setdefault(key, []).append(earlier)
-        alike = (group_id, earlier.gross, earlier.issue_date)
-        self._alike.setdefault(alike, []).append(earlier)
         self._by_day.setdefault((group_id, earlier.issue_date), []).append(earlier)
         if earlier.prepaid or earlier.deducted:
             for order_id in earlier.order_ids:
@@ -184,8 +179,9 @@ class InvoiceHistory:
     def _same(self, invoice_id: str, invoice: Invoice, group_id: str) -> EarlierInvoice | None:
         gross, forms = signed_gross(invoice), number_forms(invoice.number or "")
         for form in forms:
-            for known in self._exact.get((group_id, form, gross), ()):
-                if known.id != invoice_id and _same_currency(known, invoice):
+            for known in self._by_number.get((group_id, form), ()):
+                same = known.gross == gross and _same_currency(known, invoice)
+                if same and known.id != invoice_id:
                     return known
         if len(forms[0]) < _TELLING or invoice.issue_date is None:
             return None
@@ -246,7 +242,8 @@ class InvoiceHistory:
             )
             return Repetition(findings=(reused,))
         # One line alone repeats too easily: a flat fee, two deliveries on a day.
-        same_day = self._alike.get((group_id, gross, invoice.issue_date), ())
+        that_day = self._by_day.get((group_id, invoice.issue_date), ())
+        same_day = [e for e in that_day if e.gross == gross]
         mark = lines_mark(invoice) if same_day and len(invoice.lines) > 1 else None
         for twin in same_day:
             if twin.id != invoice_id and twin.lines == mark:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -165,7 +165,7 @@ def keep_matches(
     tx: Connection,
     office: Office,
     target: str | None,
-    given: dict[str, BankTransaction],
+    given: Mapping[str, BankTransaction],
     made: Sequence[Match],
 ) -> dict[str, int]:
     """Write what the matcher found; return counts by what became of the lines."""

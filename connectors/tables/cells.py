@@ -181,7 +181,7 @@ class Cells:
 _stripped = lru_cache(maxsize=16384)(str.strip)
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=16384)
 def _number(text: str, mark: Mark) -> Decimal | None:
     text = text.strip()
     if not text:

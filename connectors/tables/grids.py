@@ -31,35 +31,40 @@ def csv_grid(raw: bytes, *, encoding: str = "", delimiter: str = "") -> Iterator
     are valid UTF-8, else Windows-1252. The delimiter, unless given, is the one
     of `;`, tab, `|` and `,` that stands most often in the header row.
     """
-    text = _decoded(raw, encoding)
-    if "\x00" in text:
+    encoding, errors = _encoding(raw, encoding)
+    if "\x00" in raw.decode(encoding, errors):
         raise BadTable("it holds zero characters, which no text has; export it anew")
+    text = io.TextIOWrapper(io.BytesIO(raw), encoding, errors, newline="")
     delimiter = delimiter or _delimiter(text)
     csv.field_size_limit(_FIELD_LIMIT)
     try:
-        yield from csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+        yield from csv.reader(text, delimiter=delimiter, strict=True)
     except csv.Error as error:
         raise BadTable(
             f"the CSV is malformed ({error}); look for a stray quotation mark"
         ) from error
 
 
-def _decoded(raw: bytes, encoding: str) -> str:
-    if encoding:
+def _encoding(raw: bytes, given: str) -> tuple[str, str]:
+    """Return the encoding, and what becomes of bytes that it does not have."""
+    if given:
         try:
-            return raw.decode(encoding)
+            raw.decode(given)
         except (LookupError, UnicodeDecodeError) as error:
-            raise BadTable(f"the text is not {encoding} ({error})") from error
+            raise BadTable(f"the text is not {given} ({error})") from error
+        return given, "strict"
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return raw.decode("utf-16", "replace")
+        return "utf-16", "replace"
     try:
-        return raw.decode("utf-8-sig")
+        raw.decode("utf-8-sig")
     except UnicodeDecodeError:
-        return raw.decode("cp1252", "replace")
+        return "cp1252", "replace"
+    return "utf-8-sig", "strict"
 
 
-def _delimiter(text: str) -> str:
-    header = next((line for line in islice(io.StringIO(text), 10) if line.strip()), "")
+def _delimiter(text: io.TextIOWrapper) -> str:
+    header = next((line for line in islice(text, 10) if line.strip()), "")
+    text.seek(0)
     return max(";\t|,", key=header.count)
 
 

@@ -9,7 +9,8 @@ asked whole first, then payment by payment.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 
 from matching.payments import differences, exchange, listed, slips, sums, unnamed
 from matching.payments.batches import together
@@ -21,6 +22,7 @@ from matching.payments.categories import (
     without_item,
 )
 from matching.payments.explain import match_of
+from matching.payments.ledger import Ledger
 from matching.payments.policy import PaymentPolicy
 from matching.payments.returns import Returns, Reversals, repaid_twice
 from matching.payments.runs import Runs
@@ -29,7 +31,7 @@ from matching.payments.state import State
 from records.banking import BankTransaction
 from records.matches import Match
 
-__all__ = ["Books", "IdentifiedTransaction", "PaymentPolicy", "reconcile"]
+__all__ = ["Books", "IdentifiedTransaction", "PaymentPolicy", "decided", "reconcile"]
 
 
 def reconcile(
@@ -43,12 +45,40 @@ def reconcile(
     budget. A transaction id that appears twice is a fault of the caller
     (ValueError).
     """
-    if len({i for i, _ in transactions}) != len(transactions):
-        raise ValueError("a transaction id appears twice")
-    state = State([t for t in transactions if _is_whole(t[1])], books, policy)
+    matches = {match.transaction_id: match for match in decided(transactions, books, policy)}
+    return [matches[i] for i, _ in transactions]
+
+
+def decided(
+    transactions: Iterable[IdentifiedTransaction], books: Books, policy: PaymentPolicy
+) -> Iterator[Match]:
+    """Decide on all transactions as `reconcile` does, then give their Matches out one by one.
+
+    They come in no order to rely on. Made for millions: the transactions are
+    asked for when the books are indexed and let go, and a Match is put into
+    words when it is asked for.
+    """
+    ledger = Ledger(books)
+    del books
+    unreadable: list[str] = []
+    state = State(_whole(transactions, unreadable), ledger, policy)
     explain(state)
-    matches = {match.transaction_id: match for match in worded(state)}
-    return [matches.get(i) or _unreadable(i) for i, _ in transactions]
+    return chain(worded(state), map(_unreadable, unreadable))
+
+
+def _whole(
+    transactions: Iterable[IdentifiedTransaction], unreadable: list[str]
+) -> Iterator[IdentifiedTransaction]:
+    """Yield the transactions that can be matched; the ids of the others are added to a list."""
+    seen: set[str] = set()
+    for name, transaction in transactions:
+        if name in seen:
+            raise ValueError("a transaction id appears twice")
+        seen.add(name)
+        if _is_whole(transaction):
+            yield name, transaction
+        else:
+            unreadable.append(name)
 
 
 def _is_whole(transaction: BankTransaction) -> bool:
@@ -62,22 +92,20 @@ def _unreadable(transaction_id: str) -> Match:
     return Match(transaction_id=transaction_id, category="unknown", reasons=(reason,))
 
 
-def worded(state: State) -> list[Match]:
+def worded(state: State) -> Iterator[Match]:
     """Put what was decided into Matches, in order of day and id."""
     pairs = pair_transfers(state)
-    matches = []
     for line in state.lines:
         if line.part:
             continue
         if line.index in state.resting:
             made = [match_of(state, part, pairs) for part in line.parts]
             parts = [part.transaction for part in line.parts]
-            matches.append(together(line.transaction, parts, made))
+            yield together(line.transaction, parts, made)
         else:
-            matches.append(match_of(state, line, pairs))
+            yield match_of(state, line, pairs)
         for one in (line, *line.parts):
             state.taken[one.index] = None
-    return matches
 
 
 def explain(state: State) -> None:

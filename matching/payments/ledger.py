@@ -8,8 +8,11 @@ Days are `date.toordinal()`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
-from typing import TypeVar
+from functools import lru_cache
+from typing import Generic, TypeVar
 
 from matching.payments.books import Books
 from matching.payments.names import NameIndex
@@ -55,10 +58,11 @@ class Item:
         self.side = side
         self.currency = item.gross.currency
         self.gross = item.gross.rounded().minor
-        self.left = self.gross if item.open is None else item.open.rounded().minor
+        untouched = item.open is None or item.open == item.gross
+        self.left = self.gross if untouched or item.open is None else item.open.rounded().minor
         self.unlimited = item.kind == "contract"
-        self.issue = item.issue_date.toordinal() if item.issue_date else 0
-        self.due = item.due_date.toordinal() if item.due_date else self.issue + 30
+        self.issue = _ordinal(item.issue_date) if item.issue_date else 0
+        self.due = _ordinal(item.due_date) if item.due_date else self.issue + 30
         self.number = compact(item.number) if item.number else ""
         self.discount = 0
         self.discount_until = 0
@@ -68,7 +72,7 @@ class Item:
                     Decimal(1), rounding=ROUND_HALF_UP
                 )
             )
-            self.discount_until = item.skonto_until.toordinal()
+            self.discount_until = _ordinal(item.skonto_until)
         self.duplicate_of = -1
 
     @property
@@ -89,18 +93,50 @@ class Item:
         return self.discount != 0 and day <= self.discount_until + SKONTO_GRACE_DAYS
 
 
+class Index(Generic[_Key]):
+    """Numbers of items by a key. Most keys have a single one, which is kept bare."""
+
+    __slots__ = ("_found",)
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self._found: dict[_Key, int | tuple[int, ...]] = {}
+
+    def add(self, key: _Key, number: int) -> None:
+        """Put a number behind the others under its key."""
+        known = self._found.setdefault(key, number)
+        if known != number:
+            before = known if isinstance(known, tuple) else (known,)
+            self._found[key] = (*before, number)
+
+    def get(self, key: _Key) -> tuple[int, ...]:
+        """Return the numbers under a key, first come first."""
+        found = self._found.get(key)
+        if found is None:
+            return ()
+        return found if isinstance(found, tuple) else (found,)
+
+    def __contains__(self, key: _Key) -> bool:
+        """Say whether anything is under the key."""
+        return key in self._found
+
+
 class Ledger:
-    """All items, found by id, reference, party and amount."""
+    """All items, found by id, reference, party and amount; the other books beside them."""
 
     def __init__(self, books: Books) -> None:
-        """Index the books; the order of their records does not matter."""
+        """Index the books; the order of their records does not matter.
+
+        The items' own records are not held any longer.
+        """
+        self.books = replace(books, items=())
         self.items: list[Item] = []
         self.by_id: dict[str, int] = {}
         #: compact reference -> items that bear it; ~index where it is the order's number
-        self.by_reference: dict[str, tuple[int, ...]] = {}
+        self.by_reference: Index[str] = Index()
         self.by_party: dict[int, list[int]] = {}
-        self.by_amount: dict[tuple[int, int], tuple[int, ...]] = {}
-        self.by_reduced: dict[tuple[int, int], tuple[int, ...]] = {}
+        self.by_amount: Index[tuple[int, int]] = Index()
+        self.by_reduced: Index[tuple[int, int]] = Index()
         self.party_ibans: dict[str, set[int]] = {}
         self.party_names: list[str] = []
         self.party_sides: list[int] = []
@@ -203,20 +239,20 @@ class Ledger:
         self.items.append(item)
         self.by_id[item.id] = index
         self.by_party.setdefault(party, []).append(index)
-        _file(self.by_amount, (party, item.left), index)
+        self.by_amount.add((party, item.left), index)
         if item.discount:
-            _file(self.by_reduced, (party, item.reduced()), index)
+            self.by_reduced.add((party, item.reduced()), index)
         if item.number:
-            _file(self.by_reference, item.number, index)
+            self.by_reference.add(item.number, index)
             plain = digits(item.number)
             if plain != item.number and len(plain) >= 5:
-                _file(self.by_reference, plain, index)
+                self.by_reference.add(plain, index)
         structured = identifier(record.structured_ref)
         if structured:
-            _file(self.by_reference, structured, index)
+            self.by_reference.add(structured, index)
         order = identifier(record.order_ref)
         if order and side == RECEIVABLE:
-            _file(self.by_reference, order, ~index)
+            self.by_reference.add(order, ~index)
         if record.party_name:
             named.add((record.party_name, party))
 
@@ -254,7 +290,7 @@ class Ledger:
             self.by_party.setdefault(item.party, []).append(index)
         item.left -= take
         if item.left:
-            _file(self.by_amount, (item.party, item.left), index)
+            self.by_amount.add((item.party, item.left), index)
 
     def forget_settled(self) -> None:
         """Drop settled items from the parties' lists, which are scanned often."""
@@ -265,7 +301,7 @@ class Ledger:
     def with_amount(self, party: int, amount: int, day: int, currency: str) -> list[Item]:
         """Return the party's open items of exactly this amount, issued by that day."""
         found: list[Item] = []
-        for index in self.by_amount.get((party, amount), ()):
+        for index in self.by_amount.get((party, amount)):
             item = self.items[index]
             if item.left != amount or item.currency != currency or item.issue > day:
                 continue
@@ -283,7 +319,7 @@ class Ledger:
         """
         found: list[Item] = []
         for off in range(-ROUNDING_SLACK, ROUNDING_SLACK + 1):
-            for index in self.by_reduced.get((party, amount + off), ()):
+            for index in self.by_reduced.get((party, amount + off)):
                 item = self.items[index]
                 if item.left != item.gross or item.currency != currency or item.issue > day:
                     continue
@@ -309,7 +345,5 @@ class Ledger:
         return result
 
 
-def _file(index: dict[_Key, tuple[int, ...]], key: _Key, value: int) -> None:
-    """Add a value under a key; most keys keep a single one, so tuples stay small."""
-    known = index.get(key)
-    index[key] = (value,) if known is None else (*known, value)
+#: Many items share their days; each is one number then.
+_ordinal = lru_cache(maxsize=4096)(date.toordinal)

@@ -77,14 +77,14 @@ def settle(line: Line, items: list[Item], cash: list[int], rule: str, rank: floa
 
     A discount taken after its term is none: the item stays open for it.
     """
-    parts = [part_of(line, i, c) for i, c in zip(items, cash, strict=True)]
-    sides = [
+    parts = tuple(part_of(line, i, c) for i, c in zip(items, cash, strict=True))
+    sides = tuple(
         Side("skonto_writeoff", i.left - c, False, i.index)
         if i.in_term(line.day)
         else Side("short_payment", i.left - c, False)
         for i, c in zip(items, cash, strict=True)
         if i.left == i.gross != c and i.is_reduced(c) and i.currency == line.currency
-    ]
+    )
     return Proposal(
         line=line.index,
         category=category_of(items, line),

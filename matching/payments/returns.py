@@ -115,7 +115,7 @@ class Returns:
                 for index in state.ledger.by_party.get(party, ()):
                     if any(
                         0 <= line.day - state.lines[n].day <= state.policy.return_days
-                        for n, _, _ in state.payments.get(index, ())
+                        for n, _, _ in state.payments_of(index)
                     ):
                         named[index] = False
         best: tuple[int, Proposal] | None = None
@@ -162,7 +162,7 @@ class Returns:
 
     def _paid(self, state: State, index: int) -> list[tuple[int, int]]:
         """Return the payments of an item as (cash, take); also one before these lines."""
-        payments = [(cash, take) for _, cash, take in state.payments.get(index, ()) if cash]
+        payments = [(cash, take) for _, cash, take in state.payments_of(index) if cash]
         item = state.ledger.items[index]
         before = item.gross - item.left - sum(take for _, take in payments)
         if before:

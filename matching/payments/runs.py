@@ -175,4 +175,10 @@ class Runs:
             if closes and item.left != cash:
                 kind = "fx_and_charges" if foreign else "skonto_writeoff"
                 sides.append(Side(kind, item.left - cash, False, index))
-        return Proposal(line=line.index, category="settlement", rule=rule, parts=parts, sides=sides)
+        return Proposal(
+            line=line.index,
+            category="settlement",
+            rule=rule,
+            parts=tuple(parts),
+            sides=tuple(sides),
+        )

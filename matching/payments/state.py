@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator
 
-from matching.payments.books import Books, IdentifiedTransaction
+from matching.payments.books import IdentifiedTransaction
 from matching.payments.contradictions import objection
 from matching.payments.evidence import confidence, decide
 from matching.payments.ledger import PAYABLE, RECEIVABLE, Item, Ledger
@@ -32,12 +32,12 @@ class State:
     """
 
     def __init__(
-        self, transactions: Sequence[IdentifiedTransaction], books: Books, policy: PaymentPolicy
+        self, transactions: Iterable[IdentifiedTransaction], ledger: Ledger, policy: PaymentPolicy
     ) -> None:
-        """Index the books and prepare the lines."""
-        self.books = books
+        """Prepare the lines."""
+        self.ledger = ledger
         self.policy = policy
-        self.ledger = Ledger(books)
+        self.books = books = ledger.books
         whole = [Line(i, t) for i, t in transactions]
         every = [*whole, *(part for line in whole for part in line.parts)]
         self.lines = sorted(every, key=lambda x: (x.day, x.id, x.part))
@@ -46,8 +46,7 @@ class State:
         self.resting = {line.index for line in self.lines if line.part}
         self.taken: list[Proposal | None] = [None] * len(self.lines)
         self.suggested: dict[int, Proposal] = {}
-        #: per item: (line, cash, take)
-        self.payments: dict[int, list[tuple[int, int, int]]] = {}
+        self._payments: dict[int, tuple[Proposal, ...]] = {}
         self.own_ibans = {compact(a.iban): a for a in books.own_accounts if a.iban}
         self._given: dict[str, dict[int, int]] = {}
         for iban, party_id in books.known_payers:
@@ -86,13 +85,13 @@ class State:
             length = len(text)
             if length < 3 or text.isalpha():
                 continue
-            for index in by_reference.get(text, ()):
+            for index in by_reference.get(text):
                 if index < 0:
                     orders[~index] = None
                 elif found.get(index, 0) < length:
                     found[index] = length
         if line.end_to_end:
-            for index in by_reference.get(line.end_to_end, ()):
+            for index in by_reference.get(line.end_to_end):
                 if index >= 0:
                     found.setdefault(index, len(line.end_to_end))
         line.hits = tuple(found.items())
@@ -197,7 +196,7 @@ class State:
             if length < 5 or item.left or item.party not in parties:
                 continue
             if line.amount in (item.gross, item.gross - item.discount) or any(
-                cash == line.amount for _, cash, _ in self.payments.get(index, ())
+                cash == line.amount for _, cash, _ in self.payments_of(index)
             ):
                 return True
         return False
@@ -267,7 +266,16 @@ class State:
         self.suggested.pop(proposal.line, None)
         for part in proposal.parts:
             self.ledger.settle(part.item, part.take)
-            self.payments.setdefault(part.item, []).append((proposal.line, part.cash, part.take))
+            before = self._payments.get(part.item, ())
+            if not before or before[-1] is not proposal:
+                self._payments[part.item] = (*before, proposal)
+
+    def payments_of(self, item: int) -> Iterator[tuple[int, int, int]]:
+        """Yield what was taken for an item so far: line, cash, and what it settles."""
+        for proposal in self._payments.get(item, ()):
+            for part in proposal.parts:
+                if part.item == item:
+                    yield proposal.line, part.cash, part.take
 
     def suggest(self, proposal: Proposal) -> None:
         """Keep the surest explanation that is not sure enough; it takes nothing from others."""

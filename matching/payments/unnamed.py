@@ -210,7 +210,7 @@ def paid_again(state: State, line: Line) -> Proposal | None:
         if item.left or item.currency != line.currency or (item.gross > 0) != (line.amount > 0):
             continue
         known = item.party in line.parties or item.party in state.learned.get(line.iban, ())
-        payments = state.payments.get(index, ())
+        payments = state.payments_of(index)
         if not known or length < 5:
             continue
         same = item.gross == line.amount or any(cash == line.amount for _, cash, _ in payments)

@@ -243,8 +243,10 @@ class PurchaseBooks:
 
     def _bill(self, allocation: OrderAllocation) -> None:
         key = (allocation.order_id, allocation.order_line)
-        self._billed[key] = self._billed.get(key, _ZERO) + allocation.quantity
         position = self._positions.get(key)
+        if position is not None:
+            key = position.key  # one of equal ones is kept
+        self._billed[key] = self._billed.get(key, _ZERO) + allocation.quantity
         if position is None or self._billed[key] < position.latest.quantity:
             return
         # Wholly billed: never again a candidate for an invoice that names no order.
