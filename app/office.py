@@ -11,9 +11,10 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine as Database
 
+from app.database import connect
 from app.isolation import Isolated
 from app.settings import Settings
-from app.tables import connect, meta
+from app.tables import meta
 
 #: What isolated processes need, imported once by the fork server they come from.
 PRELOADED = ("extractors.reading", "extractors.containers", "app.statement_files")

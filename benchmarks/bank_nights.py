@@ -25,10 +25,10 @@ from sqlalchemy import select
 
 from app.audit import verify
 from app.codec import load
+from app.database import connect
 from app.tables import (
     allocations,
     audit_head,
-    connect,
     documents,
     findings,
     matches,

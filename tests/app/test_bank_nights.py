@@ -16,10 +16,11 @@ from sqlalchemy import select
 
 from app.actions import bank, reconciliation
 from app.codec import load
+from app.database import connect
 from app.masterdata import save
 from app.office import Office
 from app.statement_files import read_file
-from app.tables import allocations, connect, findings, matches, statements, transactions
+from app.tables import allocations, findings, matches, statements, transactions
 from records.banking import OpenItem, OwnAccount
 from records.documents import Document
 from records.matches import Match

@@ -18,6 +18,7 @@ import pytest
 from sqlalchemy import Engine as Database
 from sqlalchemy import create_engine
 
+from app.database import connect
 from app.engine.backlog import Backlog
 from app.flow import Flow
 from app.health import GRACE, Watch
@@ -25,7 +26,6 @@ from app.isolation import Isolated
 from app.office import Office
 from app.service import Service
 from app.settings import load
-from app.tables import connect
 from records.failures import KnownFailure, Rejected
 from schedules.schedule import Schedule
 from tests.app.engine.toy_bots import Toy, mark, marks, until
