@@ -93,6 +93,11 @@ _NOT_CODE = re.compile(r"(?:www\.|https?:|.*@.*|\+\d|.*[€$£%]|\(\d+\)$)", re.
 _TITLES = frozenset(
     {"invoice", "credit_note", "corrected_invoice", "self_billed_invoice", "pro_forma"}
 )
+#: How words for the invoice that this one corrects begin, folded.
+_EARLIER = (
+    "dorigin", "origin", "initial", "ursprung", "rectifi", "corrig", "korrig", "retific",
+    "annul", "storn", "pierwotn", "korygowan", "oorspronk", "oryginal", "collegat",
+)  # fmt: skip
 _OURS = frozenset(
     ["unsere", "our", "notre", "onze", "nuestra", "nostra", "nossa", "nasza", "n", "ns", "meine"]
 )
@@ -132,6 +137,8 @@ def references(
             wanted = {s.concept: s.weight for s in match.senses if s.concept in REFERENCES}
             if row.index in taken and "purchase_order_ref" not in wanted:
                 continue
+            if "invoice_number" in wanted and _names_another(row, match):
+                wanted = {"preceding_invoice_ref": 0.95}
             if any(p.says(row, match.first) for p in parts):
                 continue
             # A word with a second meaning (`Klant`: number or party) is weaker as a label.
@@ -298,11 +305,20 @@ def _below(sheet: Sheet, row: Row, match: Match) -> Iterator[Candidate]:
         return
 
 
+def _names_another(row: Row, match: Match) -> bool:
+    """Say whether the words after a label turn to another invoice: `Réf. facture d'origine`."""
+    after = row.tokens[match.last : row.phrase_end(match.last - 1)][:3]
+    return any(t.key.startswith(_EARLIER) for t in after)
+
+
 def _cell_start(row: Row, match: Match) -> int:
     """Return where a label begins, with what says the same before it: `Numer / Invoice no.`."""
+    start = match.first
+    while start and row.joined[start] and not row.tokens[start - 1].key:
+        start -= 1
     for other in row.labels:
         same = not match.concepts.isdisjoint(other.concepts)
-        if same and other.last == match.first and row.joined[match.first]:
+        if same and other.last == start and start and row.joined[start]:
             return other.first
     return match.first
 

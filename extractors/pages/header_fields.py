@@ -45,7 +45,14 @@ def add_currency(draft: Draft, totals: Totals) -> Evidence | None:
     return found
 
 
-def add_references(draft: Draft, found: dict[str, list[header.Candidate]], kind: Kind) -> None:
+def add_references(
+    draft: Draft,
+    found: dict[str, list[header.Candidate]],
+    kind: Kind,
+    identified: Sequence[identifiers.Identifier],
+) -> None:
+    """Add the references; none of them is a VAT id or an account, which `identified` holds."""
+    known = {i.value for i in identified if i.proved}
     taken: set[str] = set()
     for name in (
         "preceding_invoice_ref",
@@ -59,7 +66,7 @@ def add_references(draft: Draft, found: dict[str, list[header.Candidate]], kind:
         "buyer_reference",
         "sales_order_ref",
     ):
-        items = found.get(name, [])
+        items = [c for c in found.get(name, []) if _key(c.text).upper() not in known]
         if name == "invoice_number":
             others = {
                 c.text

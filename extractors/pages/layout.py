@@ -282,7 +282,7 @@ def _unaligned(body: list[Token], cut: float, gap: int) -> bool:
 
 
 #: Columns of a table with words in them, and those with figures.
-_WORDED = frozenset({"description", "article_number", "position"})
+_WORDED = frozenset({"description", "article_number"})
 _FIGURED = frozenset({"quantity", "unit_price", "net_amount", "gross_amount", "vat_rate"})
 
 
@@ -294,7 +294,7 @@ def _heading(body: list[Token], cut: float) -> int | None:
     for token in body:
         concepts = {s.concept for s in words.senses(token.key)}
         level = round(token.top + token.bottom)
-        if token.x0 < cut and concepts & _WORDED:
+        if token.x0 < cut and concepts & _WORDED and len(token.key) > 3:
             sold.add(level)
         if token.x0 > cut and concepts & _FIGURED:
             priced.add(level)

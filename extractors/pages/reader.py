@@ -62,7 +62,7 @@ def read_sheet(
     references = header.references(sheet, table.rows, joint)
     kind = recall.kind(_kind(draft, classified, totals))
     evidence = add_currency(draft, totals)
-    add_references(draft, references, kind)
+    add_references(draft, references, kind, [*vats, *accounts])
     order = add_dates(draft, table.rows, joint, evidence, vats, recall.order)
     add_parties(draft, people)
     add_payment(draft, accounts)

@@ -41,7 +41,7 @@ CASES = {
         ["4.00", None],
     ),
     "two percentages, one after the other": (
-        """Articolo         Quantità   Prezzo   Sc.1   Sc.2    Importo EUR
+        """Articolo         Q.tà   Prezzo   Sc.1   Sc.2    Importo EUR
            Vite M6           100     0,50    10      5       42,75
            Dado M6           100     0,20    10      0       18,00""",
         "60,75",
