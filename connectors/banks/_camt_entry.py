@@ -190,14 +190,14 @@ def _charges(
 def _original(
     text: str, printed_currency: str | None, signed: Decimal, currency: str
 ) -> Money | None:
-    """Return the instructed amount where it says more than the booked one; signed like it."""
+    """Return the instructed amount, signed like the booked one.
+
+    Also where both are equal: then nobody on the way has kept anything.
+    """
     number = plain_decimal(text.strip())
     if number is None:
         return None
-    if signed < 0:
-        number = -number
-    of = printed_currency or currency
-    return None if of == currency and number == signed else Money(number, of)
+    return Money(-number if signed < 0 else number, printed_currency or currency)
 
 
 def _shared(parts: list[Values], slot: int) -> str | None:

@@ -2,8 +2,9 @@
 
 A reference outranks an amount. A line that names one document is not used to
 pay another: what it names may have been paid twice, in advance, or never have
-reached the books. Nor does money to a strange account settle what we owe. Only a slip of the pen is forgiven, where party and amount
-leave no doubt and the number is one of nobody's, or of somebody else.
+reached the books. Nor does money to a strange account settle what we owe. Only
+a slip of the pen is forgiven, where party and amount leave no doubt and the
+number is one of nobody's, or of somebody else.
 """
 
 from __future__ import annotations

@@ -15,8 +15,6 @@ from matching.payments.references import dates_in, near, one_slip
 from matching.payments.state import State
 from matching.payments.wording import DEDUCTION, INSTALMENT, SKONTO
 
-_ROUNDING = 5
-
 
 def differing(state: State, line: Line) -> Proposal | None:
     """Explain a line that names one item but pays another amount.
@@ -95,7 +93,7 @@ def _differing(state: State, line: Line, named: Named) -> Proposal | None:
             )
         if why := _charge(line, item, missing, state.policy.charge_limit_minor):
             return short_of(line, item, base + "_explained", "bank_charge", why, False, closes=True)
-        if missing <= _ROUNDING:
+        if missing <= state.policy.rounding_limit_minor:
             return short_of(
                 line, item, base + "_explained", "rounding", "rounding", False, closes=True
             )
@@ -156,10 +154,9 @@ def _charge(line: Line, item: Item, missing: int, limit: int) -> str:
     """
     if missing == -line.charges:
         return "the charge that the bank printed"
-    instructed = abs(line.original) if line.original_currency == item.currency else 0
-    if missing > limit or instructed not in (0, abs(item.left)):
+    if missing > limit or line.instructed not in (0, abs(item.left)):
         return ""
-    if instructed:
+    if line.instructed:
         return "a bank's charge; the payer instructed the whole amount"
     if line.code.endswith("XBCT") and not line.charges:
         return "a bank's charge"

@@ -68,11 +68,7 @@ def _exchanged_among(state: State, line: Line, parties: dict[int, int]) -> Propo
 
 def _is_foreign(line: Line) -> bool:
     """Say whether the bank marks a line as an exchange."""
-    return (
-        line.code.endswith("XBCT")
-        or (line.original != 0 and line.original_currency != line.currency)
-        or FOREIGN.search(line.text) is not None
-    )
+    return line.code.endswith("XBCT") or line.original != 0 or FOREIGN.search(line.text) is not None
 
 
 def _only_abroad(state: State, line: Line, parties: dict[int, int]) -> bool:
@@ -94,6 +90,7 @@ def exchange_of(state: State, line: Line, item: Item) -> Proposal | None:
             return None
         why = "the instructed amount is the invoice's"
     elif rates[0] and rates[1]:
+        # Binary fractions are good enough for what is plausible; no amount comes of them.
         middle = abs(item.left) * rates[0] / rates[1]
         slack = middle * policy.fx_tolerance_percent / 100
         if not middle - slack <= abs(line.amount) <= middle + slack + policy.charge_limit_minor:

@@ -16,7 +16,8 @@ class Line:
     `amount` is in minor units, money coming in positive; `day` a proleptic
     ordinal. `pieces` are the letters-and-digits runs of the remittance text
     without its dates. `original` is the instructed amount in minor units of
-    `original_currency`, signed like the amount; `charges` what the bank took of
+    `original_currency`, signed like the amount, where that is another currency;
+    `instructed` is its size in the line's own, 0 where unknown; `charges` what the bank took of
     it, zero or less, in the line's currency. A batch has its `parts`, which are
     lines themselves with a `part` number from 1; a `flaw` forbids posting.
     """
@@ -35,6 +36,7 @@ class Line:
         "iban",
         "id",
         "index",
+        "instructed",
         "mandate",
         "name",
         "order_hits",
@@ -74,12 +76,16 @@ class Line:
         self.mandate = identifier(transaction.mandate_id)
         self.code = transaction.transaction_code or ""
         self.reversal = transaction.reversal or transaction.return_reason is not None
-        original = transaction.original_amount
-        self.original_currency = original.currency if original else ""
-        self.original = 0
-        if original:
-            size = abs(original.rounded().minor)
-            self.original = size if self.amount > 0 else -size
+        self.original = self.instructed = 0
+        self.original_currency = ""
+        if transaction.original_amount:
+            original = transaction.original_amount.rounded()
+            size = abs(original.minor)
+            if original.currency == self.currency:
+                self.instructed = size
+            else:
+                self.original = size if self.amount > 0 else -size
+                self.original_currency = original.currency
         charges = transaction.charges
         mine = charges is not None and charges.currency == self.currency
         self.charges = charges.rounded().minor if charges and mine else 0

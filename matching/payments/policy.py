@@ -14,8 +14,9 @@ class PaymentPolicy:
     calendar days. `overpayment_percent` (of what is open) and
     `overpayment_floor_minor` (minor units) bound what may be taken as an
     overpayment of a named invoice. `fx_tolerance_percent` bounds how far the
-    bank's rate may lie from the mid rate, and `charge_limit_minor` what a
-    bank may keep as its charge. `group_size` bounds how many items one
+    bank's rate may lie from the mid rate, `charge_limit_minor` what a bank may
+    keep as its charge, and `rounding_limit_minor` what is written off as
+    rounding; nothing else is written off without a name. `group_size` bounds how many items one
     payment without a list may settle, `group_pool` from how many open ones.
     `return_days` is how long after a payment its return is expected where it
     names nothing.
@@ -29,6 +30,7 @@ class PaymentPolicy:
     overpayment_floor_minor: int = 5000
     fx_tolerance_percent: float = 2.5
     charge_limit_minor: int = 5000
+    rounding_limit_minor: int = 5
     group_size: int = 6
     group_pool: int = 24
     return_days: int = 70

@@ -62,6 +62,7 @@ class State:
         self._candidates: dict[tuple[str, str], dict[int, int]] = {}
         self.learned: dict[str, dict[int, int]] = {}
         self.currencies = {i.currency for i in self.ledger.items}
+        #: for what is plausible only: no amount is ever converted
         self.rates = {
             (r.currency, r.date.toordinal()): float(r.eur_per_unit) for r in books.fx_rates
         }
@@ -276,6 +277,15 @@ class State:
             for part in proposal.parts:
                 if part.item == item:
                     yield proposal.line, part.cash, part.take
+
+    def may_be_returned(self, item: int) -> bool:
+        """Say whether a line is likely, not surely, the return of a payment of an item."""
+        return any(
+            part.item == item
+            for proposal in self.suggested.values()
+            if proposal.category in ("return", "chargeback")
+            for part in proposal.parts
+        )
 
     def suggest(self, proposal: Proposal) -> None:
         """Keep the surest explanation that is not sure enough; it takes nothing from others."""

@@ -220,6 +220,8 @@ def paid_again(state: State, line: Line) -> Proposal | None:
                 for party in state.candidates(line)
                 for i in state.ledger.with_amount(party, line.amount, line.day, line.currency)
             ]
+            if state.may_be_returned(index):
+                open_too.append(Rival((index,), "its payment may have come back"))
             return Proposal(
                 line=line.index,
                 category="double_payment",

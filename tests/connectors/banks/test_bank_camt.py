@@ -98,6 +98,14 @@ def test_a_returned_payment_keeps_its_parties(tmp_path: Path) -> None:
     assert result.entries[0].return_reason == "AC04"
 
 
+def test_an_instructed_amount_equal_to_the_booked_one_says_that_nobody_kept_anything(
+    tmp_path: Path,
+) -> None:
+    told = details('<AmtDtls><InstdAmt><Amt Ccy="EUR">506.50</Amt></InstdAmt></AmtDtls>')
+    found = read_bytes(tmp_path, camt(entry("506.50", told))).entries[0]
+    assert found.original_amount == Money(Decimal("506.50"), "EUR")
+
+
 def test_single_details_fill_the_entry(tmp_path: Path) -> None:
     inside = (
         "<AcctSvcrRef>B1</AcctSvcrRef><BkTxCd><Domn><Cd>PMNT</Cd><Fmly><Cd>ICDT</Cd>"

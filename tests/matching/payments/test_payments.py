@@ -158,6 +158,33 @@ def test_a_name_proved_earlier_tells_a_payer_without_an_account() -> None:
         assert reconcile([one], of, PaymentPolicy())[0].decision is expected
 
 
+def test_a_shortage_is_written_off_only_with_a_name_or_within_the_offices_limit() -> None:
+    owed = item("AR1", "519.00", party=HOFER, number="RG-2026-0815")
+
+    def missing(amount: str, text: str = "", **limits: int) -> list[tuple[str, str | None]]:
+        given = [line("B1", amount, f"RG-2026-0815 {text}", name=HOFER)]
+        (match,) = reconcile(given, books([owed]), PaymentPolicy(**limits))
+        assert match.decision is Decision.POST
+        return [(a.kind, a.item_id) for a in match.adjustments]
+
+    assert missing("518.97") == [("rounding", "AR1")]
+    assert missing("518.97", rounding_limit_minor=0) == [("short_payment", None)]
+    assert missing("489.00") == [("short_payment", None)]
+    assert missing("489.00", "abz. Retoure") == [("deduction", None)]
+
+
+def test_a_kind_of_evidence_nobody_counted_is_posted_only_as_far_as_the_assumption_goes() -> None:
+    """Of such rules one error in five hundred is assumed."""
+    owed = item("AR1", "119.00", party=HOFER, number="RG-2026-0815")
+    given = [
+        line("B1", "119.00", "RG-2026-0815", name=HOFER),
+        line("B2", "-4.50", "Kontofuehrung", code="ACMT-MDOP-CHRG"),
+    ]
+    for rate, fee in ((0.002, Decision.POST), (0.0019, Decision.NONE)):
+        named, uncounted = reconcile(given, books([owed]), PaymentPolicy(tolerated_false_rate=rate))
+        assert (named.decision, uncounted.decision) == (Decision.POST, fee)
+
+
 def test_a_discount_taken_too_late_is_still_owed() -> None:
     """What stays open is paid by the next line, and by nothing else."""
     late = item("AR1", "119.00", party=HOFER, number="RG-2026-0815", skonto="2", until=DAY)
