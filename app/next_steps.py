@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from app.queries import BankRow, DocumentRow, MessageRow
+from records.vocabulary import FIELDS
 
 _REASON = '--reason "…"'
 
@@ -18,10 +19,12 @@ _VALUES = {
     "totals_do_not_sum": "FIELD=VALUE",
     "tax_does_not_sum": "FIELD=VALUE",
     "due_does_not_sum": "FIELD=VALUE",
-    "kind_unclear": "document_kind=invoice",
+    "kind_unclear": "type_code=380",
     "no_text": "FIELD=VALUE",
     "no_po": "purchase_order_ref=NUMBER",
 }
+#: What no posting can be made without; nobody can wave it through.
+_NEEDED = {FIELDS[name].label for name in ("currency", "gross_total", "tax_total")}
 #: Reasons after which refusing comes first: it was here before, is not for us, or may be a fraud.
 _REFUSED = frozenset(
     {
@@ -58,7 +61,9 @@ def for_document(row: DocumentRow) -> tuple[str, ...]:
     if onward is adopt:
         return (adopt, reject)
     if values:
-        return (f"nightclerk correct {row.short_id} {values} {_REASON}", approve, reject)
+        correct = f"nightclerk correct {row.short_id} {values} {_REASON}"
+        missed = {f.expected for f in row.findings if f.code == "missing_field"}
+        return (correct, reject) if missed & _NEEDED else (correct, approve, reject)
     return (approve, reject)
 
 

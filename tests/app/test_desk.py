@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
+from datetime import UTC, datetime
+
 import pytest
 from openpyxl import load_workbook
 
-from app import night, queries
+from app import next_steps, night, queries
 from app.actions import desk, reconciliation
 from app.audit import story
 from app.flow import Direct
 from app.office import Office
 from records.failures import KnownFailure
+from records.findings import CATALOGUE, Severity, finding
+from records.vocabulary import FIELDS
 from tests.app.conftest import MakeOffice
 
 
@@ -138,3 +144,32 @@ def test_an_undone_match_is_never_made_again(make_office: MakeOffice) -> None:
     assert after.match is not None
     assert not items & {a.item_id for a in after.match.allocations}
     assert after.state != "posted"
+
+
+@pytest.mark.parametrize("kind", ["invoice", "receipt", "unknown"])
+def test_what_is_advised_can_be_typed(kind: str) -> None:
+    now = datetime(2026, 11, 2, tzinfo=UTC)
+    held = queries.DocumentRow(
+        id="ab" * 32,
+        state="held",
+        by_hand=False,
+        kind=kind,
+        name="paper.pdf",
+        origin="",
+        sender="",
+        subject="",
+        number=None,
+        vendor_id=None,
+        vendor_name=None,
+        issue_date=None,
+        gross=None,
+        seen_at=now,
+        changed_at=now,
+        confidence=None,
+        findings=(),
+    )
+    for code in CATALOGUE:
+        blocking = finding(code, severity=Severity.BLOCK)
+        for command in next_steps.for_document(dataclasses.replace(held, findings=(blocking,))):
+            names = set(re.findall(r" ([a-z_]+)=", command))
+            assert names <= FIELDS.keys(), f"{code}: {command}"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from app import night, queries
+from app import next_steps, night, queries
 from app.actions import desk
 from app.codec import load_posting
 from app.flow import Direct
@@ -63,6 +63,10 @@ def test_an_unknown_tax_is_asked_for_and_cannot_be_waved_through(office: Office)
     held = _row(office)
     assert held.state == "held"
     assert ("missing_field", "Tax total") in {(f.code, f.expected) for f in held.findings}
+    assert [command.split()[1] for command in next_steps.for_document(held)] == [
+        "correct",
+        "reject",
+    ]
     anna = office.acting("person:anna")
     with pytest.raises(KnownFailure, match=r"nobody knows its tax_total.*correct"):
         desk.approve(anna, held.id, "looks right")
