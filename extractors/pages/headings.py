@@ -12,6 +12,10 @@ from extractors.pages.lexicon import Lexicon, Sense, lexicon, lookalike
 from extractors.pages.memory import HeadWord
 
 AMOUNTS = frozenset({"net_amount", "gross_amount"})
+#: What totals of a document are called.
+TOTALS = frozenset(
+    {"net_total", "tax_total", "gross_total", "amount_due", "total", "prepaid_total"}
+)
 
 
 class Column(NamedTuple):
@@ -83,7 +87,7 @@ def headings(sheet: Sheet, told: Sequence[HeadWord] = ()) -> Iterator[Heading]:
                 edge = other
                 near += step
         columns = _merge(grid, words)
-        if _is_heading(columns):
+        if _is_heading(columns) and not (heads_totals(row) and _without_prices(columns)):
             yield Heading(first, last, columns)
             at = last + 1
         else:
@@ -259,3 +263,15 @@ def _is_heading(columns: Sequence[Column]) -> bool:
     goods = bool(roles & {"description", "quantity"}) or {"article_number", "unit_price"} <= roles
     known = len({r for r in roles if not r.startswith("other")})
     return bool(much) and goods and known >= 2
+
+
+def _without_prices(columns: Sequence[Column]) -> bool:
+    return not any(c.role in {"quantity", "unit_price", "gross_price"} for c in columns)
+
+
+def heads_totals(row: Row) -> bool:
+    """Say whether a row without figures heads the totals: `Net | Rate | Tax | Total`."""
+    starts = [m for m in row.labels if m.first == 0 or not row.joined[m.first]]
+    concepts = {s.concept for m in starts for s in m.senses if s.weight >= 0.7}
+    wide = sum(bool(TOTALS & m.concepts) for m in starts)
+    return wide >= 2 and bool(concepts & {"net_total", "tax_total"})

@@ -131,6 +131,14 @@ STREET = re.compile(
 )
 
 
+# What begins like this is a page number or speaks to the reader.
+_NO_NAME = re.compile(
+    r"(?:page|seite|pagina|sehr geehrte|dear|guten tag|madame, monsieur|geachte|estimad|gentile cliente"
+    r"|szanown|exmos|ihre|your|votre|uw|vuestr|vostr)\b",
+    re.IGNORECASE,
+)
+
+
 SALUTATION = re.compile(
     r"(?:herrn?|frau|firma|fa\.?|company|mr\.?|mrs\.?|ms\.?|dhr\.?|mevr\.?|mw\.?|m\.|mme|monsieur|madame|sr\.?|sra\.?|spett\.?(?:le)?|to|an|aan|à|pan|pani|exmo.*|messrs\.?|gentile|sig\.?(?:ra)?|egr\.?)",
     re.IGNORECASE,
@@ -173,7 +181,9 @@ _ADDRESSED = re.compile(r",\s+(?=[^,]*\d)")
 
 
 def _without_rest(text: str) -> str:
-    """Cut off what follows a name in its line."""
+    """Cut off what follows a name in its line; a street with its number is none."""
+    if STREET.fullmatch(text) and not LEGAL.search(text):
+        return text
     capital = _CAPITAL.search(text) if "cap" in text.lower() else None
     if capital:
         return text[: capital.start()]
@@ -206,7 +216,7 @@ def is_name(text: str) -> bool:
         text.endswith((".", ":")) and not LEGAL.search(text) and len(text.split()) > 4
     ):
         return False
-    return not re.fullmatch(r"(?:page|seite|pagina)\b.*", text, re.IGNORECASE)
+    return not _NO_NAME.match(text)
 
 
 @lru_cache(maxsize=256)

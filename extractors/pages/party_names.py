@@ -226,6 +226,9 @@ def _under_headings(
             text = clean(other.words(*hit))
             if not text or SALUTATION.fullmatch(text):
                 continue
+            # `Debitor` over `4711`: it heads a number and no name.
+            if edge.index == row.index + 1 and text.replace(" ", "").isdigit():
+                break
             # Numbers of the party may stand between heading and name.
             if _labelled(other, *hit):
                 continue

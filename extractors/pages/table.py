@@ -9,17 +9,12 @@ from itertools import permutations
 
 from extractors.pages.cells import Cell, cells_of
 from extractors.pages.figures import Figure, Style
-from extractors.pages.headings import Column, Heading, headings
+from extractors.pages.headings import TOTALS, Column, Heading, headings, heads_totals
 from extractors.pages.items import Item, close, extends
 from extractors.pages.layout import Row, Sheet
 from extractors.pages.memory import HeadWord
 
-_TOTALS = frozenset(
-    {"net_total", "tax_total", "gross_total", "amount_due", "total", "prepaid_total"}
-)
-
-
-_TOTAL_LIKE = _TOTALS | {"lines_total", "carry", "allowance_total", "charge_total", "skonto"}
+_TOTAL_LIKE = TOTALS | {"lines_total", "carry", "allowance_total", "charge_total", "skonto"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,7 +280,7 @@ def _amount_role(columns: tuple[Column, ...]) -> str | None:
 
 def _row_kind(row: Row) -> str:
     """Tell items from totals (`stop`), carry-overs and subtotals (`skip`) and discounts."""
-    if not row.figures and _heads_totals(row):
+    if not row.figures and heads_totals(row):
         return "stop"
     for match in row.labels:
         concepts = {s.concept for s in match.senses if s.weight >= 0.7}
@@ -312,14 +307,6 @@ def _row_kind(row: Row) -> str:
             continue
         return "stop"
     return "body"
-
-
-def _heads_totals(row: Row) -> bool:
-    """Say whether a row without figures heads the totals: `Net | Rate | Tax | Total`."""
-    starts = [m for m in row.labels if m.first == 0 or not row.joined[m.first]]
-    concepts = {s.concept for m in starts for s in m.senses if s.weight >= 0.7}
-    wide = sum(bool(_TOTALS & m.concepts) for m in starts)
-    return wide >= 2 and bool(concepts & {"net_total", "tax_total"})
 
 
 def _is_amount(figure: Figure, cells: dict[str, Cell]) -> bool:
