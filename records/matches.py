@@ -55,6 +55,17 @@ class Rejected:
     why: str
 
 
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """What the cash of a batch that is not posted may settle, for a person to accept.
+
+    Both come to that cash together; what nothing explains is `UNEXPLAINED`.
+    """
+
+    allocations: tuple[Allocation, ...]
+    adjustments: tuple[Adjustment, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Match:
     """What one bank transaction settles.
@@ -64,7 +75,8 @@ class Match:
     (settlement, return, refund, chargeback, card_settlement, payroll,
     recurring, double_payment, transfer, fee, interest, tax, unknown).
     `confidence` is the calibrated probability that all of it is right; of a
-    batch, that of its least certain part.
+    batch, that of its least certain part. `rest` is what a batch posted in
+    part may settle besides.
     """
 
     transaction_id: str
@@ -77,6 +89,7 @@ class Match:
     reasons: tuple[str, ...] = ()
     rejected: tuple[Rejected, ...] = ()
     related: tuple[str, ...] = ()
+    rest: Rest | None = None
 
     @property
     def is_partial(self) -> bool:

@@ -36,7 +36,7 @@ from app.tables import (
 )
 from matching.habits import BY_HABIT, BY_PERSON
 from matching.payments import Books, IdentifiedTransaction, reconcile
-from matching.payments.batches import assigned, further
+from matching.payments.batches import assigned, further, with_rest
 from records.banking import (
     BankTransaction,
 )
@@ -211,7 +211,7 @@ def keep_matches(
                 where = f"{moved.account}, {moved.booking_date}"
                 problem = finding("period_signed", where=where)
                 note(tx, office, "transaction", match.transaction_id, "match", [problem])
-            if target:
+            if target and (news is match or news.allocations or news.adjustments):
                 told = with_consequences(tx, news)
                 made_now = match_postings(target, told, moved, revision, further=news is not match)
                 today = office.today()
@@ -321,31 +321,37 @@ def assign_line(office: Office, transaction_id: str, category: str, reason: str)
 def accept_match(office: Office, transaction_id: str, reason: str) -> Match:
     """Post what was suggested for a line, as a person says; return what was posted.
 
+    Of a batch that is posted in part, that is what was suggested for the rest.
     KnownFailure when the line is not there, not proven yet or posted, when
-    nothing is suggested for all of it, or an item is no longer open for that much.
+    nothing is suggested, or an item is no longer open for that much.
     """
     with office.database.begin() as tx:
         lock(tx, "reconcile")
         moved = _unsettled(tx, transaction_id)
         data = _newest_matches(tx).get(transaction_id, (0, ""))[1]
         match = load(Match, data) if data else None
-        if match is None or _state(match) != "suggested" or match.is_partial:
+        why = f"{office.actor.removeprefix('person:')} accepts it: {reason or 'no reason given'}"
+        if match is not None and match.rest is not None and match.decision is Decision.POST:
+            rest = match.rest
+            accepted = dataclasses.replace(
+                match, allocations=rest.allocations, adjustments=rest.adjustments
+            )
+            match = with_rest(match, why)
+        elif match is not None and _state(match) == "suggested":
+            match = accepted = dataclasses.replace(
+                match,
+                decision=Decision.POST,
+                rule=match.rule if match.allocations else BY_PERSON,
+                reasons=(*match.reasons, why),
+            )
+        else:
             raise KnownFailure(
-                f"nothing is suggested for all of {transaction_id}. "
+                f"nothing is suggested for {transaction_id}. "
                 "Book it with `nightclerk assign`, or wait for what it pays."
             )
-        _must_be_open(tx, match)
-        accepted = (
-            f"{office.actor.removeprefix('person:')} accepts it: {reason or 'no reason given'}"
-        )
-        match = dataclasses.replace(
-            match,
-            decision=Decision.POST,
-            rule=match.rule if match.allocations else BY_PERSON,
-            reasons=(*match.reasons, accepted),
-        )
+        _must_be_open(tx, accepted)
         keep_matches(tx, office, _target(office), {transaction_id: moved}, [match])
-    return match
+    return accepted
 
 
 def _must_be_open(tx: Connection, match: Match) -> None:

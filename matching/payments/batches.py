@@ -8,12 +8,20 @@ the entry again. What no part explains stays open on the entry.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
 from records.banking import BankTransaction, TransactionDetail
-from records.matches import UNEXPLAINED, Adjustment, Allocation, Decision, Match, Rejected
+from records.matches import (
+    UNEXPLAINED,
+    Adjustment,
+    Allocation,
+    Decision,
+    Match,
+    Rejected,
+    Rest,
+)
 from records.money import Money
 
 
@@ -76,17 +84,24 @@ def together(
     The parts that may be posted are; if none may, all suggestions are shown.
     """
     posted = [n for n, m in enumerate(made) if m.decision is Decision.POST]
-    chosen = posted or [n for n, m in enumerate(made) if m.allocations]
+    likely = [n for n, m in enumerate(made) if m.allocations and n not in set(posted)]
+    chosen = posted or likely
     adjustments: list[Adjustment] = []
     if chosen:
         adjustments = [a for n in chosen for a in _adjustments(parts[n], made[n])]
         fee = entry.fee_of_parts
         if fee is not None and fee.amount:
             adjustments.append(Adjustment("bank_fee", fee, True))
-        missing = [parts[n].amount.amount for n in range(len(made)) if n not in set(chosen)]
-        if missing:
-            rest = Money(sum(missing, Decimal(0)), entry.amount.currency)
-            adjustments.append(Adjustment(UNEXPLAINED, rest, True))
+        adjustments += _unexplained(parts, chosen)
+    rest = None
+    if posted and likely:
+        rest = Rest(
+            tuple(a for n in likely for a in made[n].allocations),
+            (
+                *(a for n in likely for a in _adjustments(parts[n], made[n])),
+                *_unexplained(parts, [*posted, *likely]),
+            ),
+        )
     return Match(
         transaction_id=made[0].transaction_id,
         category=_category([(parts[n], made[n]) for n in chosen]),
@@ -98,7 +113,17 @@ def together(
         reasons=(_summary(entry, len(posted), len(made)), *_told(parts, made, set(chosen))),
         rejected=tuple(_rejected(made, set(chosen))),
         related=tuple(dict.fromkeys(r for n in chosen for r in made[n].related)),
+        rest=rest,
     )
+
+
+def _unexplained(parts: Sequence[BankTransaction], explained: Collection[int]) -> list[Adjustment]:
+    """Return the cash of the other parts as an adjustment; [] when there are none."""
+    missing = [part.amount for n, part in enumerate(parts) if n not in set(explained)]
+    if not missing:
+        return []
+    total = sum((m.amount for m in missing), Decimal(0))
+    return [Adjustment(UNEXPLAINED, Money(total, missing[0].currency), True)]
 
 
 def _once_per_item(allocations: Iterable[Allocation]) -> tuple[Allocation, ...]:
@@ -114,7 +139,8 @@ def further(begun: Match, match: Match) -> Match | None:
     """Return what a new look at a batch posted in part adds; None unless it keeps all of that.
 
     What was unexplained is taken back as cash of its own, so that the rows of
-    both Matches together say what the new one says.
+    both Matches together say what the new one says; if as much still is, no rows
+    are needed.
     """
     done = Counter(begun.allocations)
     told = Counter(a for a in begun.adjustments if a.kind != UNEXPLAINED)
@@ -124,11 +150,28 @@ def further(begun: Match, match: Match) -> Match | None:
         or told - Counter(match.adjustments)
     ):
         return None
-    back = (replace(a, amount=-a.amount) for a in begun.adjustments if a.kind == UNEXPLAINED)
+    before = Counter(a for a in begun.adjustments if a.kind == UNEXPLAINED)
+    now = Counter(match.adjustments) - told
+    back = (replace(a, amount=-a.amount) for a in (before - now).elements())
     return replace(
         match,
         allocations=tuple((Counter(match.allocations) - done).elements()),
-        adjustments=(*back, *(Counter(match.adjustments) - told).elements()),
+        adjustments=(*back, *(now - before).elements()),
+    )
+
+
+def with_rest(begun: Match, why: str) -> Match:
+    """Return the Match of a batch posted in part together with its likely rest, which it has."""
+    rest = begun.rest or Rest(())
+    return replace(
+        begun,
+        allocations=(*begun.allocations, *rest.allocations),
+        adjustments=(
+            *(a for a in begun.adjustments if a.kind != UNEXPLAINED),
+            *rest.adjustments,
+        ),
+        reasons=(*begun.reasons, why),
+        rest=None,
     )
 
 

@@ -253,6 +253,44 @@ def test_a_person_books_the_rest(begun: Office) -> None:
     assert line(begun).state == "posted"
 
 
+def test_a_person_accepts_what_is_likely_for_the_rest(
+    office: Callable[..., Office], tmp_path: Path
+) -> None:
+    """Two open items have the amount of the third payment, and it names neither."""
+    like_third = [receivable(n, "49.50", PAYERS[2]) for n in (2004, 2005)]
+    ours = office(FIRST, SECOND, *like_third)
+    bring(ours, tmp_path, statement(entry(PAYMENTS)))
+    assert line(ours).state == "partly"
+    assert settled(ours) == {"I2001": 100_00, "I2002": 50_50}
+    anna = ours.acting("person:anna")
+    accepted = reconciliation.accept_match(anna, line(ours).id, "the customer says so")
+    assert [str(a.amount.amount) for a in accepted.allocations] == ["49.50"]
+    (third,) = (a.item_id for a in accepted.allocations)
+    assert settled(ours) == {"I2001": 100_00, "I2002": 50_50, third: 49_50}
+    assert line(ours).state == "posted"
+    assert difference(ours) == 0
+    check_rows(ours)
+    again(ours)
+    check_rows(ours)
+    with pytest.raises(KnownFailure, match="is posted"):
+        reconciliation.accept_match(anna, line(ours).id, "again")
+
+
+def test_there_may_be_nothing_to_accept_for_the_rest(begun: Office) -> None:
+    with pytest.raises(KnownFailure, match="nothing is suggested"):
+        reconciliation.accept_match(begun.acting("person:anna"), line(begun).id, "")
+
+
+def test_what_only_becomes_likely_is_no_row(begun: Office) -> None:
+    before = written(begun, "Matches")
+    learn(begun, *(receivable(n, "49.50", PAYERS[2]) for n in (2004, 2005)))
+    again(begun)
+    assert written(begun, "Matches") == before
+    reconciliation.accept_match(begun.acting("person:anna"), line(begun).id, "likely")
+    assert line(begun).state == "posted"
+    check_rows(begun)
+
+
 def test_what_is_posted_in_part_can_be_undone(begun: Office) -> None:
     reconciliation.undo_match(begun.acting("person:anna"), line(begun).id, "wrong")
     for sheet, column in (("Bank", "Amount"), ("Matches", "Applied")):
