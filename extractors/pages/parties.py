@@ -24,9 +24,7 @@ from extractors.pages.party_names import (
     sender_line,
 )
 
-_DOMAIN = re.compile(
-    r"(?:@|www\.|https?://(?:www\.)?)([a-z0-9\-]+(?:\.[a-z0-9\-]+)*)\.[a-z]{2,}", re.IGNORECASE
-)
+_DOMAIN = re.compile(r"(?:@|www\.|https?://(?:www\.)?)([a-z0-9\-]+(?:\.[a-z0-9\-]+)*)\.[a-z]{2,}")
 
 
 _PUBLIC = frozenset(
@@ -109,7 +107,7 @@ def find_parties(
 
 def _domains(sheet: Sheet) -> list[str]:
     found = []
-    for match in _DOMAIN.finditer(sheet.text):
+    for match in _DOMAIN.finditer(sheet.text.lower()):
         for label in match.group(1).split("."):
             key = fold(label)
             if len(key) >= 4 and key not in _PUBLIC:

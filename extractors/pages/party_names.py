@@ -409,7 +409,8 @@ def _company_names(
             if FORM_KEYS.isdisjoint(row.keys[first + 1 : last]):
                 continue
             text = row.words(first, last)
-            found = NAMED.search(text)
+            # Where no form stands, the search for a name before one takes longest.
+            found = NAMED.search(text) if LEGAL.search(text) else None
             if not found or len(text) > 400:
                 continue
             name = clean(
