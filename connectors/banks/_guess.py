@@ -61,6 +61,10 @@ _TITLES: tuple[tuple[str, str], ...] = (
     ("transaction_code", r"^(gvc|code|mutatiesoort|gesch.ftsvorfall|textschl|transaction.?code)"),
 )  # fmt: skip
 _PATTERNS = tuple((name, re.compile(p, re.IGNORECASE)) for name, p in _TITLES)
+_BOOKED = re.compile(
+    r"(booking|book(ed)?|post(ed|ing)).?(date|on)?$|^buchung|date.*compta", re.IGNORECASE
+)
+_ANY_REFERENCE = re.compile(r"^(ref\.?|reference|referenz|r.f.rence)$", re.IGNORECASE)
 _TITLE_CURRENCY = re.compile(r"\(([A-Z]{3}|€)\)")
 _INVERTED = re.compile(r"(invert|invers|revers)\w*[ _-]?sign", re.IGNORECASE)
 _CARD = re.compile(r"credit[ _-]?card|kredit[ _-]?karte|carte[ _-]?de[ _-]?cr", re.IGNORECASE)
@@ -169,6 +173,8 @@ def _from_titles(sample: list[list[str]]) -> _Draft | None:
             elif key:
                 found[key] = column
         body = sample[draft.first :]
+        _prefer_booked(draft)
+        _keep_texts(draft)
         _keep_money(found, body)
         has_date = "booking_date" in found or "value_date" in found
         if has_date and ("amount" in found or "debit" in found or "credit" in found):
@@ -176,6 +182,24 @@ def _from_titles(sample: list[list[str]]) -> _Draft | None:
             _find_own_account(draft, body)
             return draft
     return None
+
+
+def _prefer_booked(draft: _Draft) -> None:
+    """Take the day a card payment was booked, where the day it was made stands before it."""
+    taken = draft.found.get("booking_date")
+    if taken is None or _BOOKED.search(draft.header[taken]):
+        return
+    free = set(range(len(draft.header))) - set(draft.found.values())
+    booked = [column for column in sorted(free) if _BOOKED.search(draft.header[column])]
+    if len(booked) == 1:
+        draft.found["booking_date"] = booked[0]
+
+
+def _keep_texts(draft: _Draft) -> None:
+    """Take a column called "Reference" for what the payer wrote where no other one holds that."""
+    column = draft.found.get("bank_reference")
+    if column is not None and not draft.texts and _ANY_REFERENCE.search(draft.header[column]):
+        draft.texts.append(draft.found.pop("bank_reference"))
 
 
 def _cells(body: list[list[str]], column: int) -> list[str]:

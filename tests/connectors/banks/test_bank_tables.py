@@ -43,6 +43,14 @@ TABLES = {
     ),
     "danish": "Dato;Tekst;Beløb\n30-09-2026;Strøm;-84,50\n29-09-2026;Kunde;1.119,00\n",
     "finnish": "Kirjauspäivä;Määrä;Selitys\n30.9.2026;-84,50;S\n29.9.2026;1119,00;A\n",
+    "card": (
+        "Transaction Date,Posted Date,Reference,Debit,Credit\n"
+        "2026-09-28,2026-09-30,Power,84.50,\n2026-09-28,2026-09-29,Customer,,1119.00\n"
+    ),
+    "two columns and a total": (
+        "sep=;\nKonto;DE89 3704 0044 0532 0130 00\n\nBuchungstag;Text;Soll;Haben;W\u00e4hrung\n"
+        '30.9.26;"Strom; Gas";84,50;;EUR\n29.9.26;RE 4711;;1.119,00;EUR\nSumme;;84,50;1.119,00;EUR\n'
+    ),
     "preamble": (
         f'"Konto";"{IBAN}";"EUR"\n\n"Anfangssaldo";;"1.000,00"\nDatum;Zweck;Betrag\n'
         "30.09.2026;Strom;-84,50\n29.09.2026;RE;1.119,00\nEndsaldo;;2.034,50\n"
@@ -99,6 +107,15 @@ def test_what_stands_around_the_table(tmp_path: Path) -> None:
     statement = read_bytes(tmp_path, TABLES["preamble"]).statements[0]
     assert (statement.account, statement.currency) == (IBAN, "EUR")
     assert statement.balanced
+
+
+def test_what_is_only_called_a_reference_is_what_the_payer_wrote(tmp_path: Path) -> None:
+    """It is the bank's own where another column holds the text."""
+    alone = "Date;Amount;Reference\n2026-09-30;-84.50;RE 4711\n"
+    beside = "Date;Amount;Reference;Text\n2026-09-30;-84.50;B1;RE 4711\n"
+    for table, reference in ((alone, None), (beside, "B1")):
+        (found,) = read_bytes(tmp_path, table.encode(), "table.csv").entries
+        assert (found.remittance, found.bank_reference) == ("RE 4711", reference)
 
 
 def test_ambiguous_dates_stay_unknown(tmp_path: Path) -> None:
