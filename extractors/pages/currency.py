@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from extractors.pages.figures import CODES, currency_codes
@@ -60,17 +61,10 @@ def find_currency(sheet: Sheet, amounts: tuple[tuple[Row, int, int, str], ...]) 
     votes: dict[str, float] = {}
     first: dict[str, Evidence] = {}
     for row in sheet.rows:
-        if _EQUIVALENT.search(row.text):
-            continue
-        for figure in row.figures:
-            if figure.sign:
-                _vote(votes, first, row, figure.first, figure.last, figure.sign, 1.0, sheet)
-        for at, token in enumerate(row.tokens):
-            text = token.text.strip("()[]:;,.*/")
-            if text in CODES or text in {"€", "£", "Euro", "euro", "euros", "Euros", "zł", "PLN"}:
-                _vote(votes, first, row, at, at + 1, text, 0.6, sheet)
-            elif "€" in text or "/EUR" in text or "EUR/" in text:
-                _vote(votes, first, row, at, at + 1, "EUR", 0.4, sheet)
+        said = list(_signs(row))
+        if said and not _EQUIVALENT.search(row.text):
+            for start, end, sign, weight in said:
+                _vote(votes, first, row, start, end, sign, weight, sheet)
     for row, start, end, sign in amounts:
         if sign:
             _vote(votes, first, row, start, end, sign, 6.0, sheet)
@@ -82,6 +76,19 @@ def find_currency(sheet: Sheet, amounts: tuple[tuple[Row, int, int, str], ...]) 
     if rival > 0.5 * score:
         return first[code]._replace(score=0.5, why="two currencies are printed")
     return first[code]
+
+
+def _signs(row: Row) -> Iterator[tuple[int, int, str, float]]:
+    """Yield the signs in a row that can name a currency: first and last token, sign, weight."""
+    for figure in row.figures:
+        if figure.sign:
+            yield figure.first, figure.last, figure.sign, 1.0
+    for at, token in enumerate(row.tokens):
+        text = token.text.strip("()[]:;,.*/")
+        if text in CODES or text in {"€", "£", "Euro", "euro", "euros", "Euros", "zł", "PLN"}:
+            yield at, at + 1, text, 0.6
+        elif "€" in text or "/EUR" in text or "EUR/" in text:
+            yield at, at + 1, "EUR", 0.4
 
 
 def _vote(

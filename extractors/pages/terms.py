@@ -47,6 +47,8 @@ _DAY_KEYS = frozenset(
         "dni",
     }
 )
+#: Each of the words for days holds one; only then is it worth looking closely.
+_DAY_STEMS = ("tag", "day", "jour", "dag", "dia", "día", "giorni", "dni")
 _DAY_WORDS = r"(?:tagen?|days|jours|dagen|días|dias|giorni|dni)"
 _DAYS = re.compile(
     r"(?:innerhalb|binnen|within|net|netto|sous|à|a|in|entro|em|binnen de|zahlbar|termijn|payable"
@@ -81,7 +83,9 @@ class Clause(NamedTuple):
     @property
     def days(self) -> re.Match[str] | None:
         """Return a number of days to pay in, as it is printed."""
-        return _DAYS.search(self.text)
+        text = self.text
+        folded = text.casefold()
+        return _DAYS.search(text) if any(stem in folded for stem in _DAY_STEMS) else None
 
     @property
     def percent(self) -> Decimal | None:
