@@ -33,7 +33,9 @@ _ACCOUNT = re.compile(
     r"(?:number|no\.?|nr\.?|nummer|num.ro|n°)?\s*[:#]\s*([A-Z0-9][A-Z0-9 /.-]{3,40})",
     re.IGNORECASE,
 )
-_IN_AMOUNT = re.compile(r"\b[A-Z]{3}\b")
+_IN_AMOUNT = re.compile(r"\b[A-Z]{3}\b|€|£|zł|Kč")
+#: Signs of one currency only; a dollar, a crown or a franc is that of many.
+_OF_SIGN = {"€": "EUR", "£": "GBP", "zł": "PLN", "Kč": "CZK"}
 _CURRENCY = re.compile(r"\b(?:currency|w.hrung|devise|valuta|moneda|waluta)\s*:?\s*([A-Z]{3})\b")
 
 
@@ -148,12 +150,10 @@ def _entry(row: list[str], profile: Profile, draft: Draft) -> BankTransaction | 
     if signed is None:
         return None
     printed = _cell(row, columns.currency).upper()
-    if not printed and (
-        match := _IN_AMOUNT.search(
-            _cell(row, columns.debit if columns.amount is None else columns.amount)
-        )
-    ):
-        printed = match[0]
+    if not printed:
+        cells = (_cell(row, c) for c in (columns.amount, columns.debit, columns.credit))
+        match = _IN_AMOUNT.search(" ".join(cells))
+        printed = _OF_SIGN.get(match[0], match[0]) if match else ""
     currency = printed if is_currency(printed) else draft.currency or NO_CURRENCY
     account = _cell(row, columns.counterparty_account)
     texts = [t for t in (_cell(row, c) for c in columns.remittance) if t]

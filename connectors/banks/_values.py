@@ -14,7 +14,8 @@ NO_CURRENCY = "XXX"
 _LONGEST = 64
 # 18 integer digits keep every sum exact within the 28 digits of a Decimal context.
 _PLAIN = re.compile(r"[+-]?(?:[0-9]{1,18}(?:\.[0-9]{0,9})?|\.[0-9]{1,9})\Z")
-_IBAN = re.compile(r"[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}\Z")
+#: RF is no country: a creditor reference (ISO 11649) has the same check digits.
+_IBAN = re.compile(r"(?!RF)[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}\Z")
 # ISO 4217, with the currencies the euro replaced: old files are read too.
 _CURRENCIES = frozenset(
     [

@@ -166,6 +166,13 @@ def test_slashed_and_plain_details(
     )
 
 
+def test_a_creditor_reference_is_no_account(tmp_path: Path) -> None:
+    """Both have the check digits of ISO 7064; RF is no country."""
+    found = one(tmp_path, ":61:260302C5,00NTRFNONREF", ":86:ORDER/ALBIS AG/RF18539007547034")
+    assert found.counterparty_account is None
+    assert "RF18539007547034" in found.remittance
+
+
 def test_batches_name_our_payment_run(tmp_path: Path) -> None:
     found = one(tmp_path, ":61:260302D5,00NTRFNONREF", ":86:191?20KREF+RUN-7 SVWZ+SAMMLER 3")
     assert (found.batch_id, found.transaction_code) == ("RUN-7", "PMNT-ICDT-ESCT-B")

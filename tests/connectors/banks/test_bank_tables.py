@@ -12,6 +12,7 @@ import pytest
 from bank_files import IBAN, OTHER, document, mt940, read_bytes, read_file
 
 from connectors.banks import Columns, Profile, guess_profile
+from records.money import Money
 
 # Title row, one outgoing and one incoming row of tables as banks print them: -84.50 and 1119.00.
 TABLES = {
@@ -116,6 +117,25 @@ def test_what_is_only_called_a_reference_is_what_the_payer_wrote(tmp_path: Path)
     for table, reference in ((alone, None), (beside, "B1")):
         (found,) = read_bytes(tmp_path, table.encode(), "table.csv").entries
         assert (found.remittance, found.bank_reference) == ("RE 4711", reference)
+
+
+@pytest.mark.parametrize(
+    ("printed", "expected"),
+    [
+        ("84,50 €", "EUR"),
+        ("£ 84,50", "GBP"),
+        ("84,50 zł", "PLN"),
+        ("84,50 $", "XXX"),
+        ("CHF 84,50", "CHF"),
+    ],
+)
+def test_the_currency_may_stand_in_the_amount(tmp_path: Path, printed: str, expected: str) -> None:
+    for table in (
+        f"Datum;Text;Betrag\n30.09.2026;a;{printed}\n",
+        f"Datum;Text;Soll;Haben\n30.09.2026;a;;{printed}\n",
+    ):
+        (found,) = read_bytes(tmp_path, table.encode(), "table.csv").entries
+        assert found.amount == Money(Decimal("84.50"), expected)
 
 
 def test_ambiguous_dates_stay_unknown(tmp_path: Path) -> None:
