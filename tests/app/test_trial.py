@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import io
 import json
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import openpyxl
 import pytest
 
+from app.ledger import bank_values, item_values
 from app.trial import run_trial
+from records.banking import BankTransaction
 from records.failures import KnownFailure
+from records.matches import Allocation, Match
+from records.money import Money
 
 MT940 = """\
 :20:STMT
@@ -180,3 +185,24 @@ def test_a_folder_with_nothing_to_try_is_said_in_one_line(tmp_path: Path) -> Non
 def test_a_folder_of_statements_that_is_empty_is_said(exports: Path, tmp_path: Path) -> None:
     with pytest.raises(KnownFailure, match="holds no files"):
         run_trial(exports, "camt", tmp_path / "out", io.StringIO())
+
+
+def test_the_workbook_has_the_columns_of_the_ledger(exports: Path, tmp_path: Path) -> None:
+    """It is written from the JSON lines; every night's rows come from the matches themselves."""
+    out = tmp_path / "out"
+    tried(exports, out)
+    moved = BankTransaction(account="A", amount=Money(Decimal(1), "EUR"))
+    match = Match(
+        transaction_id="T",
+        category="settlement",
+        allocations=(Allocation("AR1", Money(Decimal(1), "EUR")),),
+    )
+    ((_, item),) = item_values(match, moved)
+    book = openpyxl.load_workbook(out / "ledger.xlsx", read_only=True)
+    for sheet, values in (("Bank", bank_values(match, moved)), ("Matches", item)):
+        titles = next(book[sheet].iter_rows(max_row=1, values_only=True))
+        assert list(titles) == list(values)
+    rows = list(book["Bank"].iter_rows(min_row=2, values_only=True))
+    assert sorted(row[7] for row in rows) == ["B-1", "B-2"]
+    assert [row[2] for row in book["Matches"].iter_rows(min_row=2, values_only=True)] == ["AR1"]
+    book.close()
