@@ -65,6 +65,24 @@ def test_every_orientation_reads_the_same(read, turn: int) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("turn", [0, 0.4, -0.7, 2])
+def test_what_stands_in_one_row_is_level(read, turn: float) -> None:
+    image = Image.new("L", (1240, 1754), 255)
+    draw = ImageDraw.Draw(image)
+    font = ImageFont.load_default(size=24)
+    goods = ["Rope", "Shackle", "Anchor chain", "Winch handle", "Fender", "Boat hook"]
+    for number, name in enumerate(goods):
+        for x, text in ((120, name), (700, f"{number + 2} pcs"), (1000, f"{number + 3}40.00")):
+            draw.text((x, 300 + 55 * number), text, font=font, fill=0)
+    picture = bgr(image.rotate(turn, fillcolor=255))
+    page = read(Picture(1, picture, 595, 842))
+    middles = {w.text: (w.box[1] + w.box[3]) / 2 for w in page.words}
+    for number, name in enumerate(goods):
+        # The rows lie 26 points apart.
+        assert abs(middles[name.split()[0]] - middles[f"{number + 3}40.00"]) < 2
+
+
+@pytest.mark.slow
 def test_a_word_stands_where_it_was_drawn(read) -> None:
     page = read(drawn())
     word = next(word for word in page.words if word.text == "1,234.50")
