@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -50,7 +50,7 @@ def headings(sheet: Sheet, told: Sequence[HeadWord] = ()) -> Iterator[Heading]:
             # Prices may have no or many decimals; what is a fraction is in no heading.
             priced = any(f.is_money or not (f.percent or f.digits.isdigit()) for f in row.figures)
             other = priced or len(row.tokens) > 24 or bool(row.dates)
-            cells[index] = [] if other else list(_heads(row, words))
+            cells[index] = [] if other else list(_in_one_language(_heads(row, words)))
         return cells[index]
 
     while at < count:
@@ -87,7 +87,7 @@ def headings(sheet: Sheet, told: Sequence[HeadWord] = ()) -> Iterator[Heading]:
                 edge = other
                 near += step
         columns = _merge(grid, words)
-        if _is_heading(columns) and not (heads_totals(row) and _without_prices(columns)):
+        if _is_heading(columns) and (_names_goods(row, columns) or not heads_totals(row)):
             yield Heading(first, last, columns)
             at = last + 1
         else:
@@ -101,6 +101,7 @@ class _Head(NamedTuple):
     key: str
     senses: tuple[Sense, ...]
     tokens: int
+    parted: bool = False
 
 
 def _heads(row: Row, words: Lexicon) -> Iterator[_Head]:
@@ -134,13 +135,40 @@ def _heads(row: Row, words: Lexicon) -> Iterator[_Head]:
                 last, senses = last + 1, more or senses
         else:
             last = at + 1
-            while last < len(row.tokens) and joined[last] and last not in found:
-                last += 1
+            # `incl. BTW` under an amount says of it what `BTW` alone would not.
+            qualified = keys[at] in _QUALIFIERS
+            while last < len(row.tokens) and joined[last] and (qualified or last not in found):
+                last, qualified = last + 1, False
         tokens = row.tokens[at:last]
         key = "".join(t.key for t in tokens)
         if key:
-            yield _Head(tokens[0].x0, tokens[-1].x1, row.top, key, senses, last - at)
+            parted = tokens[-1].text.endswith("/")
+            yield _Head(tokens[0].x0, tokens[-1].x1, row.top, key, senses, last - at, parted)
         at = last
+
+
+_QUALIFIERS = frozenset(["incl", "inkl", "excl", "exkl", "ex", "inc", "con", "com", "sem", "sin"])
+
+
+def _in_one_language(heads: Iterable[_Head]) -> Iterator[_Head]:
+    """Join what a slash parts and means the same: `Il. / Qty` heads one column."""
+    held: _Head | None = None
+    for head in heads:
+        same = held is not None and {s.concept for s in held.senses} & {
+            s.concept for s in head.senses
+        }
+        if held is not None and same and held.parted and head.x0 - held.x1 < _SLASHED:
+            held = held._replace(x1=head.x1, tokens=held.tokens + head.tokens, parted=head.parted)
+            continue
+        if held is not None:
+            yield held
+        held = head
+    if held is not None:
+        yield held
+
+
+#: How far the word after a slash may stand from it, in points.
+_SLASHED = 6.0
 
 
 def _belongs(more: Sequence[_Head], grid: Sequence[_Head]) -> bool:
@@ -177,7 +205,11 @@ def _merge(grid: list[_Head], words: Lexicon) -> tuple[Column, ...]:
     columns = []
     for group in groups:
         group.sort(key=lambda h: (h.top, h.x0))
-        whole = _qualified("".join(h.key for h in group), words)
+        keys = [h.key for h in group]
+        whole = _qualified("".join(keys), words)
+        # `Cena netto` over its English: the first language alone says it.
+        for end in range(len(keys) - 1, 1, -1):
+            whole = whole or _qualified("".join(keys[:end]), words)
         senses = whole or max((h.senses for h in group), key=lambda s: len(s) > 0)
         if not whole:
             longest = max((h for h in group if h.senses), key=lambda h: len(h.key), default=None)
@@ -265,8 +297,18 @@ def _is_heading(columns: Sequence[Column]) -> bool:
     return bool(much) and goods and known >= 2
 
 
-def _without_prices(columns: Sequence[Column]) -> bool:
-    return not any(c.role in {"quantity", "unit_price", "gross_price"} for c in columns)
+def _names_goods(row: Row, columns: Sequence[Column]) -> bool:
+    """Say whether a column is of goods, and not of what a total is called: `Goods value`."""
+    totals = [
+        (row.tokens[m.first].x0, row.tokens[m.last - 1].x1)
+        for m in row.labels
+        if m.concepts & (TOTALS | {"lines_total"})
+    ]
+    return any(
+        c.role == "quantity"
+        or (c.role == "description" and not any(x0 <= c.x0 and c.x1 <= x1 for x0, x1 in totals))
+        for c in columns
+    )
 
 
 def heads_totals(row: Row) -> bool:
