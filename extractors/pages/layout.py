@@ -240,7 +240,7 @@ def _columns(tokens: list[Token], page: PageWords) -> list[list[Token]]:
         gaps = re.finditer(rb"\x00{6,}", bytes(covered[start:end]))
         for gap in sorted(gaps, key=lambda g: g.start() - g.end()):
             cut = start + (gap.start() + gap.end()) / 2
-            if _unaligned(body, cut, gap.end() - gap.start()):
+            if _unaligned(body, cut, gap.end() - gap.start(), ocr=page.by == "ocr"):
                 return _cut(tokens, cut, 0.87 * page.height)
     return [tokens]
 
@@ -249,7 +249,7 @@ def _columns(tokens: list[Token], page: PageWords) -> list[list[Token]]:
 _LEVEL = 2
 
 
-def _unaligned(body: list[Token], cut: float, gap: int) -> bool:
+def _unaligned(body: list[Token], cut: float, gap: int, *, ocr: bool) -> bool:
     """Say whether the lines left and right of `cut` stand at heights of their own.
 
     Where next to none are level with each other, a narrow gap and a short
@@ -273,12 +273,14 @@ def _unaligned(body: list[Token], cut: float, gap: int) -> bool:
     lone = [y for y in right.priced if not _near(y, right.worded, _LEVEL + 1)]
     lined = sum(_near(y, left.levels, _LEVEL + 1) for y in lone) / max(1, len(lone))
     if share <= 0.35:
-        heads = _heading(body, cut)
-        first = min((y for y in right.priced if heads is not None and y > heads), default=None)
-        if first is not None and _near(first, left.levels):
-            return False
-        return reach > 0.15 and (lined < 0.7 or len(lone) < 3)
-    return share <= 0.5 and reach > 0.35 and gap >= 10 and lined <= 0.4
+        apart = reach > 0.15 and (lined < 0.7 or len(lone) < 3)
+    else:
+        apart = share <= 0.5 and reach > 0.35 and gap >= 10 and lined <= 0.4
+    if not apart:
+        return False
+    heads = _heading(body, cut, ocr=ocr)
+    first = min((y for y in right.priced if heads is not None and y > heads), default=None)
+    return first is None or not _near(first, left.levels)
 
 
 #: Columns of a table with words in them, and those with figures.
@@ -286,9 +288,9 @@ _WORDED = frozenset({"description", "article_number"})
 _FIGURED = frozenset({"quantity", "unit_price", "net_amount", "gross_amount", "vat_rate"})
 
 
-def _heading(body: list[Token], cut: float) -> int | None:
+def _heading(body: list[Token], cut: float, *, ocr: bool) -> int | None:
     """Return where headings of one table stand on both sides: what is sold, and for how much."""
-    words = lexicon("columns")
+    words = lexicon("columns", ocr=ocr)
     sold: set[int] = set()
     priced: set[int] = set()
     for token in body:
