@@ -206,7 +206,8 @@ column names under `columns`. Every file may be absent.
 The first row names the columns, in any order and case; further columns are
 passed over. Numbers have a decimal point and dates are `2026-11-21`, unless
 `decimal_mark` and `dates` say otherwise. Yes is 1, true, yes, ja or x.
-Currencies are ISO 4217; a blank `currency` means EUR except where it is needed.
+Currencies are ISO 4217. Where it is not needed, a blank `currency` means the
+source's own (`currency`); in a folder, else the one of the first own account.
 Percentages are in per cent: 2 means 2 %. A row that cannot be read becomes a
 finding with its number; the others are taken."""
 

@@ -32,6 +32,8 @@ class Source:
             supplier_invoices, the items of card_settlements. Default: none.
         decimal_mark: `.` or `,`; the other one groups thousands. Default: `.`.
         dates: `ymd`, `dmy` or `mdy`; ISO dates are read in any case. Default: ymd.
+        currency: what a blank `currency` means, e.g. `EUR`. Default: such a row
+            is a finding.
         encoding: e.g. `cp1252`. Default: UTF-8 or UTF-16 where the bytes are
             that, else Windows-1252.
         delimiter: Default: the one of `;`, tab, `|`, `,` that the header uses most.
@@ -44,6 +46,7 @@ class Source:
         details: Path | None = None
         decimal_mark: Mark = "."
         dates: Order = "ymd"
+        currency: str | None = None
         encoding: str = ""
         delimiter: str = ""
         max_bytes: int = 500_000_000
@@ -72,7 +75,11 @@ class Source:
             self._kind,
             self._grid(raws[0]),
             name=settings.path.name,
-            style=Style(decimal_mark=settings.decimal_mark, dates=settings.dates),
+            style=Style(
+                decimal_mark=settings.decimal_mark,
+                dates=settings.dates,
+                currency=settings.currency,
+            ),
             columns=settings.columns,
             details=self._grid(raws[1]) if settings.details else None,
             details_name=settings.details.name if settings.details else "",

@@ -24,11 +24,14 @@ class Source:
             and so on, with the documented columns. Required.
         decimal_mark: `.` or `,`; the other one groups thousands. Default: `.`.
         dates: `ymd`, `dmy` or `mdy`; ISO dates are read in any case. Default: ymd.
+        currency: what a blank `currency` means, e.g. `EUR`. Default: the one of
+            the first own account.
         """
 
         path: Path
         decimal_mark: Mark = "."
         dates: Order = "ymd"
+        currency: str | None = None
 
     def __init__(self, settings: Settings) -> None:
         """Read records from a folder of exports."""
@@ -45,8 +48,11 @@ class Source:
         cursor = digest.hexdigest()
         if cursor == since:
             return (), cursor
-        style = Style(decimal_mark=self._settings.decimal_mark, dates=self._settings.dates)
-        tables = load_tables(self._settings.path, style)
+        settings = self._settings
+        style = Style(
+            decimal_mark=settings.decimal_mark, dates=settings.dates, currency=settings.currency
+        )
+        tables = load_tables(settings.path, style)
         return [item for f in fields(Tables) for item in getattr(tables, f.name)], cursor
 
     def check(self) -> str:

@@ -30,6 +30,8 @@ class Source:
             Default: none.
         decimal_mark: how numbers typed as text are written. Default: `.`.
         dates: how dates typed as text are written: `ymd`, `dmy`, `mdy`. Default: ymd.
+        currency: what a blank `currency` means, e.g. `EUR`. Default: such a row
+            is a finding.
         max_bytes: a workbook that unpacks to more is refused. Default: 1 GB.
         """
 
@@ -40,6 +42,7 @@ class Source:
         details_sheet: str = ""
         decimal_mark: Mark = "."
         dates: Order = "ymd"
+        currency: str | None = None
         max_bytes: int = 1_000_000_000
 
     def __init__(self, settings: Settings) -> None:
@@ -67,7 +70,11 @@ class Source:
             self._kind,
             grid(settings.sheet),
             name=f"{settings.path.name} {settings.sheet}".strip(),
-            style=Style(decimal_mark=settings.decimal_mark, dates=settings.dates),
+            style=Style(
+                decimal_mark=settings.decimal_mark,
+                dates=settings.dates,
+                currency=settings.currency,
+            ),
             columns=settings.columns,
             details=grid(settings.details_sheet) if settings.details_sheet else None,
             details_name=f"{settings.path.name} {settings.details_sheet}",

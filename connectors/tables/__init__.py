@@ -147,10 +147,21 @@ def stream_table(
         kind,
         _grid(path),
         name=path.name,
-        style=style or Style(),
+        style=_with_currency(style or Style(), folder),
         details=None if detail is None else _grid(detail),
         details_name="" if detail is None else detail.name,
         without=without,
+    )
+
+
+def _with_currency(style: Style, folder: Path) -> Style:
+    """Return the style; a blank currency is the main account's, the first, unless it says another."""
+    path = table_file(folder, "own_accounts")
+    if style.currency is not None or path is None:
+        return style
+    accounts = read_table("own_accounts", _grid(path), name=path.name, style=style)
+    return replace(
+        style, currency=next((x.currency for x in accounts if isinstance(x, OwnAccount)), None)
     )
 
 

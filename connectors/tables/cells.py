@@ -47,10 +47,12 @@ class Style:
     `decimal_mark` separates the decimals, the other mark groups thousands.
     `dates` is the order of day, month and year; ISO dates are read in any
     order because they cannot be mistaken. Two-digit years lie in 2000-2099.
+    `currency` is what a blank one means (ISO 4217); None leaves it unknown.
     """
 
     decimal_mark: Mark = "."
     dates: Order = "ymd"
+    currency: str | None = None
 
 
 class Cells:
@@ -167,11 +169,15 @@ class Cells:
             return False
         raise BadCell(f"{name}: {text!r} is neither yes nor no")
 
-    def currency(self, name: str, default: str | None = None) -> str:
-        """Return an ISO 4217 code; BadCell when it does not look like one."""
-        text = self.text(name) or default
+    def currency(self, name: str, *, own: bool = False) -> str:
+        """Return an ISO 4217 code; BadCell when it is blank or does not look like one.
+
+        `own`: a blank one means the currency that the style names, if it does.
+        """
+        text = self.text(name) or (self._style.currency if own else None)
         if text is None:
-            raise BadCell(f"{name} is blank")
+            remedy = "; fill it in, or set the source's `currency`" if own else ""
+            raise BadCell(f"{name} is blank{remedy}")
         if len(text) != 3 or not text.isascii() or not text.isalpha():
             raise BadCell(f"{name}: {text!r} is not a currency code such as EUR")
         return _stripped(text.upper())

@@ -35,7 +35,7 @@ _IBAN = re.compile(r"[A-Z]{2}\d\d[A-Z0-9]{10,30}", re.ASCII)
 
 
 def _money(cells: Cells, column: str = "amount") -> Money:
-    return Money(cells.needed_number(column), cells.currency("currency", "EUR"))
+    return Money(cells.needed_number(column), cells.currency("currency", own=True))
 
 
 def _iban(text: str | None) -> str | None:
@@ -62,7 +62,7 @@ def _own_account(cells: Cells) -> Iterator[object]:
         id=cells.needed("account_id"),
         iban=iban,
         bic=cells.text("bic"),
-        currency=cells.currency("currency", "EUR"),
+        currency=cells.currency("currency", own=True),
         label=cells.text("label") or "",
         routing_number=cells.text("routing_number"),
     )
@@ -182,7 +182,7 @@ def _received_invoice(cells: Cells) -> Iterator[object]:
             number=cells.text("invoice_no"),
             issue_date=cells.day("invoice_date"),
             type_code="381" if credit else "380",
-            currency=cells.currency("currency", "EUR"),
+            currency=cells.currency("currency", own=True),
             due_date=cells.day("due_date"),
             order_refs=tuple(ref.strip() for ref in refs if ref.strip()),
             preceding_invoice_ref=cells.text("ref_invoice_no"),
@@ -318,7 +318,7 @@ def _card_settlement(cells: Cells) -> Iterator[object]:
         gross=cells.needed_number("gross"),
         fee=cells.needed_number("fee"),
         net=cells.needed_number("net"),
-        currency=cells.currency("currency", "EUR"),
+        currency=cells.currency("currency", own=True),
     )
 
 
@@ -334,7 +334,7 @@ def _payroll_run(cells: Cells) -> Iterator[object]:
         batch_id=cells.text("batch_id") or "",
         count=cells.needed_whole("n"),
         total=cells.needed_number("total"),
-        currency=cells.currency("currency", "EUR"),
+        currency=cells.currency("currency", own=True),
     )
 
 
@@ -346,7 +346,7 @@ def _contract(cells: Cells) -> Iterator[object]:
         counterparty=cells.needed("counterparty"),
         iban=_iban(cells.text("iban")),
         amount=cells.needed_number("amount"),
-        currency=cells.currency("currency", "EUR"),
+        currency=cells.currency("currency", own=True),
         contract_number=cells.text("contract_no"),
         vendor_id=cells.text("vendor_id"),
         tolerance=cells.number("tolerance") or Decimal(0),

@@ -353,6 +353,32 @@ def test_signs_follow_from_the_kind_and_not_from_the_table(tmp_path: Path) -> No
     ]
 
 
+RUNS = "item_id,date,n,total\n1,2026-10-01,12,7000.00\n"
+
+
+@pytest.mark.parametrize(
+    ("accounts", "currency", "expected"),
+    [
+        ("A,DE1,SEK\nB,DE2,USD\n", None, "SEK"),
+        ("A,DE1,SEK\n", "chf", "CHF"),
+        ("", "USD", "USD"),
+        ("", None, "set the source's `currency`"),
+        ("", "Euro", "not a currency code"),
+    ],
+)
+def test_a_blank_currency_is_the_offices_or_unknown(
+    tmp_path: Path, accounts: str, currency: str | None, expected: str
+) -> None:
+    (tmp_path / "payroll_runs.csv").write_text(RUNS)
+    if accounts:
+        (tmp_path / "own_accounts.csv").write_text("account_id,iban,currency\n" + accounts)
+    tables = load_tables(tmp_path, Style(currency=currency))
+    found = [run.currency for run in tables.payroll_runs]
+    assert found == [expected] if len(expected) == 3 else not found
+    rows = [f.message for f in tables.findings if f.where.startswith("payroll_runs")]
+    assert rows == [] if found else expected in rows[0]
+
+
 def test_what_stands_twice_is_taken_once_and_said(tmp_path: Path) -> None:
     (tmp_path / "vendors.csv").write_text("vendor_id,name\n1,First\n2,Second\n1,Third\n")
     tables = load_tables(tmp_path)
