@@ -15,6 +15,7 @@ from stdnum.gb import vat as gb_vat
 from stdnum.no import mva
 
 from extractors.pages.layout import Row, Sheet
+from extractors.pages.lexicon import spellings
 
 _DIGIT = re.compile(r"\d")
 _IBAN_START = re.compile(r"[A-Z]{2}\d{2}[A-Z0-9]*")
@@ -41,7 +42,7 @@ _VAT = re.compile(
     r"XI\d{9}|CHE\d{9}(?:MWST|TVA|IVA)?|NO\d{9}(?:MVA)?)"
 )
 _MARKS = re.compile(r"[\s.\-/,:;()]")
-_NATIONAL_NAMES = frozenset(["nif", "cif", "nip", "piva", "nipc", "dni", "gstin", "abn"])
+_NATIONAL_NAMES = spellings(["nif", "cif", "nip", "piva", "nipc", "dni", "gstin", "abn"])
 _NATIONAL = re.compile(r"[A-Z]?\d{7,11}[A-Z]?\d?")
 
 

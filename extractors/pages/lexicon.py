@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 from importlib import resources
 from itertools import product
@@ -60,6 +60,12 @@ def fold(text: str) -> str:
 def lookalike(key: str) -> str:
     """Fold a key further so that letters OCR confuses compare equal."""
     return key.translate(_LOOKALIKES).replace("rn", "m")
+
+
+def spellings(words: Iterable[str]) -> frozenset[str]:
+    """Return folded words as the keys of rows may have them: of text layers, and of scans."""
+    plain = frozenset(words)
+    return plain | {lookalike(word) for word in plain}
 
 
 class Sense(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from extractors.pages.lexicon import fold, lexicon
+from extractors.pages.lexicon import fold, lexicon, spellings
 
 _FORMS = (
     r"GmbH\s?&\s?Co\.?(?:\s?(?:KGaA|KG|OHG))?|gGmbH|mbH|GmbH|GesmbH|AG(?:\s?&\s?Co\.?\s?KGaA)?|KGaA|KG|OHG|GbR|e\.\s?K\.?|e\.\s?U\.?|e\.\s?V\.?|e\.\s?G\.?|eG|UG(?:\s?\(haftungsbeschränkt\))?|PartG(?:\s?mbB)?|SE|a\.\s?G\.?|"
@@ -24,7 +24,7 @@ LEGAL = re.compile(rf"(?<![\w.&])(?:{_FORMS})(?![\w])")
 
 
 #: The last words of legal forms, folded: without one of them a row names no company.
-FORM_KEYS = frozenset(
+FORM_KEYS = spellings(
     [
         "gmbh",
         "ggmbh",

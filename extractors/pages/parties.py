@@ -11,7 +11,7 @@ from typing import NamedTuple
 from extractors.pages.blocks import Block, Part, blocks_of, has_postal
 from extractors.pages.identifiers import Identifier
 from extractors.pages.layout import Row, Sheet
-from extractors.pages.lexicon import fold
+from extractors.pages.lexicon import fold, spellings
 from extractors.pages.naming import LEGAL, core, initials, is_name
 from extractors.pages.ours import Ours, buying
 from extractors.pages.party_names import (
@@ -26,7 +26,8 @@ from extractors.pages.party_names import (
 
 _DOMAIN = re.compile(r"(?:@|www\.|https?://(?:www\.)?)([a-z0-9\-]+(?:\.[a-z0-9\-]+)*)\.[a-z]{2,}")
 
-
+#: How words begin that call an id the customer's.
+_CUSTOMERS = tuple(sorted(spellings(["customer", "client", "kunden"])))
 _PUBLIC = frozenset(
     [
         "gmail",
@@ -275,7 +276,7 @@ def _vat_owner(
             for first, last in other.spans:
                 if other.tokens[last - 1].x1 > x0 and other.tokens[first].x0 < x1:
                     words.update(other.keys[first:last])
-    if words & YOURS or any(k.startswith(("customer", "client", "kunden")) for k in words):
+    if words & YOURS or any(k.startswith(_CUSTOMERS) for k in words):
         return "yours"
     start = found.first
     while start and row.joined[start]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from extractors.pages.blocks import Block, Part, has_postal
 from extractors.pages.layout import Row, Sheet
-from extractors.pages.lexicon import Match
+from extractors.pages.lexicon import Match, spellings
 from extractors.pages.naming import (
     CONTACT,
     FORM_KEYS,
@@ -25,7 +25,7 @@ _OWN = frozenset(
 )
 
 
-YOURS = frozenset(
+YOURS = spellings(
     [
         "ihre",
         "ihr",

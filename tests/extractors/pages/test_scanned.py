@@ -99,3 +99,32 @@ def test_a_number_ends_before_the_word_that_leads_to_its_date(glued: str) -> Non
     )
     assert (header["invoice_number"], header["issue_date"]) == ("FV-2026-118", "2026-02-03")
     assert held == []
+
+
+LETTER = """
+WENLO BAUSTOFFE GMBH
+Bahnhofstraße 5
+35964 Lüttekamp
+
+Veelo Handel B.V.                      Rechnungs-Nr.:  2026-00570
+Stationsstraat 164                     Belegdatum:     18.03.2026
+8415 YN Kamrawaard
+Nederland                              USt-ID:         DE136695976
+
+Text                             Menge      Preis        Gesamt
+Kabelkanal                           2      50,00        100,00
+
+                                  Rechnungsbetrag        100,00 EUR
+
+Ihre USt-IdNr. NL537434100B02
+"""
+
+
+@pytest.mark.parametrize("by", ["pdf_text", "ocr"])
+@pytest.mark.parametrize("yours", ["Ihre USt-IdNr.", "NIF cliente:"])
+def test_what_is_called_yours_is_never_the_sellers(by: str, yours: str) -> None:
+    text = LETTER.replace("Ihre USt-IdNr.", yours)
+    (reading,) = read_pages([page(text, by=by)])
+    assert values(reading)["seller_vat_id"] == "DE136695976"
+    (reading,) = read_pages([page(text.replace("USt-ID:         DE136695976", ""), by=by)])
+    assert "seller_vat_id" not in values(reading)
