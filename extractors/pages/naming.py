@@ -177,6 +177,7 @@ def clean(text: str) -> str:
 _CAPITAL = re.compile(
     rf"[ ,]\s?(?:{_FORMS})?[ ,]*(?:au capital|con capitale?|com o? ?capital|cap\. ?soc)\b", re.I
 )
+_STATED_FORM = re.compile(rf"(?<![\w.&])({_FORMS}) au capital\b")
 _ADDRESSED = re.compile(r",\s+(?=[^,]*\d)")
 
 
@@ -193,6 +194,21 @@ def _without_rest(text: str) -> str:
     if forms and text[forms[-1].end() :].lstrip(". ")[:1] == ",":
         return text[: forms[-1].end()]
     return _ADDRESSED.split(text)[0]
+
+
+def without_stated_form(name: str, text: str) -> str:
+    """Take off a legal form that the page states by itself, with the capital.
+
+    French law has the form beside a company's name, not in it (Code de
+    commerce, L223-1), and so has EN 16931: BT-33, not BT-27.
+    """
+    if " au capital" not in text:
+        return name
+    for stated in _STATED_FORM.finditer(text):
+        bare = name.removesuffix(" " + stated[1])
+        if bare != name and not text[: stated.start()].rstrip(" ,-–").endswith(bare):
+            return bare.rstrip(" ,")
+    return name
 
 
 def is_name(text: str) -> bool:

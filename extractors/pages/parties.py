@@ -12,7 +12,7 @@ from extractors.pages.blocks import Block, Part, blocks_of, has_postal
 from extractors.pages.identifiers import Identifier
 from extractors.pages.layout import Row, Sheet
 from extractors.pages.lexicon import fold, spellings
-from extractors.pages.naming import LEGAL, core, initials, is_name
+from extractors.pages.naming import LEGAL, core, initials, is_name, without_stated_form
 from extractors.pages.ours import Ours, buying
 from extractors.pages.party_names import (
     YOURS,
@@ -162,7 +162,8 @@ def _best(
     sure = min(0.98, score) if score - rival > 0.1 else min(0.7, score)
     if name.score >= 0.9:
         sure = max(sure, 0.9)
-    return Named(name.part, _whole_name(name, sheet), sure, name.why)
+    whole = without_stated_form(_whole_name(name, sheet), sheet.text)
+    return Named(name.part, whole, sure, name.why)
 
 
 def _whole_name(name: NameCandidate, sheet: Sheet) -> str:
