@@ -24,6 +24,8 @@ from records.findings import Finding, finding
 
 #: So many codes on one page are product labels, not payment slips.
 _MAX_CODES = 40
+#: The bank bar code's 54 digits take more than this, however finely they are printed.
+_LEAST_BAR_POINTS = 150.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +40,11 @@ def codes_in(picture: Picture, left: float = 0.0, top: float = 0.0) -> list[Code
     """Find the QR codes and Code 128 bars of a picture whose corner is at (left, top)."""
     import zxingcpp
 
+    kinds: Any = [zxingcpp.BarcodeFormat.QRCode]
+    # Bars take eight times as long to look for, and the banks' are long.
+    if max(picture.width, picture.height) > _LEAST_BAR_POINTS:
+        kinds.append(zxingcpp.BarcodeFormat.Code128)
     # Codes are black on white: any one channel shows them, and none is the other way round.
-    kinds: Any = (zxingcpp.BarcodeFormat.QRCode, zxingcpp.BarcodeFormat.Code128)
     found: Sequence[Any] = zxingcpp.read_barcodes(
         picture.pixels[:, :, 1].copy(), formats=kinds, try_invert=False
     )

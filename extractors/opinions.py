@@ -8,6 +8,7 @@ they see differently is held. What the other does not see at all says nothing.
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
@@ -18,6 +19,7 @@ from pdfminer.pdffont import PDFUnicodeNotDefined
 from pdfminer.pdfinterp import PDFPageInterpreter, PDFResourceManager, PDFTextState
 from pdfminer.pdfpage import PDFPage
 from pdfminer.pdfparser import PDFParser
+from pdfminer.pdftypes import stream_value
 
 from extractors.pages.lexicon import lookalike
 from extractors.words import Box, PageWords, Word
@@ -135,9 +137,23 @@ def _other_texts(pdf: bytes, numbers: Sequence[int]) -> dict[int, str]:
     for number, page in enumerate(islice(pages, max(numbers)), 1):
         if number in numbers:
             drawn = _Characters(fonts)
-            PDFPageInterpreter(fonts, drawn).process_page(page)
+            _Interpreter(fonts, drawn).process_page(page)
             texts[number] = _plain("".join(drawn.characters))
     return texts
+
+
+#: Lines of a page's program that only say where and how wide the next strings or strokes stand.
+_PLACED = re.compile(rb"^[-+.\d \t]*(?:T[dDmcwzL]|[mlcvy]|re|cm)[ \t\r]*$", re.MULTILINE)
+
+
+class _Interpreter(PDFPageInterpreter):
+    """Leaves out what has no part in which characters are drawn: most of the work."""
+
+    def execute(self, streams: Sequence[object]) -> None:
+        """Draw what the streams say."""
+        for stream in map(stream_value, streams):
+            stream.data = _PLACED.sub(b"", stream.get_data())
+        super().execute(streams)
 
 
 class _Characters(PDFDevice):

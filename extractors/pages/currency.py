@@ -8,13 +8,18 @@ from typing import NamedTuple
 
 from extractors.pages.figures import CODES, currency_codes
 from extractors.pages.layout import Row, Sheet
-from extractors.pages.lexicon import fold
+from extractors.pages.lexicon import fold, lookalike
 
 _WORDS = {
     "euro": "EUR", "euros": "EUR", "usdollar": "USD", "usdollars": "USD", "dollars": "USD",
     "dollarus": "USD", "poundsterling": "GBP", "pounds": "GBP", "schweizerfranken": "CHF", "zloty": "PLN",
     "zlotych": "PLN", "zl": "PLN", "swissfrancs": "CHF", "francssuisses": "CHF",
 }  # fmt: skip
+#: Words that are taken for a currency's sign, and what a row with a code or one of them holds.
+_SPELT = frozenset(["€", "£", "Euro", "euro", "euros", "Euros", "zł", "PLN"])
+_SIGN_KEYS = frozenset(
+    key for word in CODES | _SPELT for key in (fold(word), lookalike(fold(word))) if key
+)
 _IN_TEXT = re.compile(r"(?<![A-Za-z])(?:" + "|".join(sorted(CODES)) + r")(?![A-Za-z])")
 #: Which dollar, crown or rupee a country's documents mean, by telling words on the page.
 _COUNTRY_HINTS = {
@@ -61,7 +66,7 @@ def find_currency(sheet: Sheet, amounts: tuple[tuple[Row, int, int, str], ...]) 
     votes: dict[str, float] = {}
     first: dict[str, Evidence] = {}
     for row in sheet.rows:
-        said = list(_signs(row))
+        said = list(_signs(row)) if _is_signed(row) else []
         if said and not _EQUIVALENT.search(row.text):
             for start, end, sign, weight in said:
                 _vote(votes, first, row, start, end, sign, weight, sheet)
@@ -78,6 +83,18 @@ def find_currency(sheet: Sheet, amounts: tuple[tuple[Row, int, int, str], ...]) 
     return first[code]
 
 
+def _is_signed(row: Row) -> bool:
+    """Say whether a row can hold a sign, at a glance: most hold none."""
+    text = row.text
+    return (
+        not _SIGN_KEYS.isdisjoint(row.keys)
+        or "€" in text
+        or "£" in text
+        or "EUR" in text
+        or any(f.sign for f in row.figures)
+    )
+
+
 def _signs(row: Row) -> Iterator[tuple[int, int, str, float]]:
     """Yield the signs in a row that can name a currency: first and last token, sign, weight."""
     for figure in row.figures:
@@ -85,7 +102,7 @@ def _signs(row: Row) -> Iterator[tuple[int, int, str, float]]:
             yield figure.first, figure.last, figure.sign, 1.0
     for at, token in enumerate(row.tokens):
         text = token.text.strip("()[]:;,.*/")
-        if text in CODES or text in {"€", "£", "Euro", "euro", "euros", "Euros", "zł", "PLN"}:
+        if text in CODES or text in _SPELT:
             yield at, at + 1, text, 0.6
         elif "€" in text or "/EUR" in text or "EUR/" in text:
             yield at, at + 1, "EUR", 0.4

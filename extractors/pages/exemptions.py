@@ -40,6 +40,14 @@ _CATEGORIES = (
     ),
 )
 _PATTERNS = tuple((code, re.compile(words, re.IGNORECASE)) for code, words in _CATEGORIES)
+#: Each of the wordings holds one; looking for these takes no time beside looking for all.
+_STEMS = (
+    *("art", "§", "intra", "export", "exent", "exon", "vrijgesteld", "reverse", "steuerschuld"),
+    *("frei", "liquid", "verlegd", "inversi", "odwrotne", "innergemeinschaftliche", "wewn"),
+    *("ausfuhr", "esporta", "eksport", "kleinunternehmer", "exempt", "charged", "registered"),
+    *("applicable", "293", "franchise", "kleineondernemer", "esente", "forfett", "fuori campo"),
+    *("soggett", "isen", "confere", "zwolni"),
+)
 _TAX = re.compile(
     r"(?<![^\W_])(?:vat|gst|tax|ust|mwst|tva|btw|iva|ptu|\w*steuer\w*|taxe|impuesto|imposta|imposto|podatk\w*)",
     re.IGNORECASE,
@@ -72,6 +80,8 @@ def exemption(sheet: Sheet, taken: frozenset[int]) -> Exemption | None:
             continue
         for first, last in row.spans:
             text = row.words(first, last)
+            if not any(map(text.casefold().__contains__, _STEMS)):
+                continue
             code = next((code for code, words in _PATTERNS if words.search(text)), None)
             if code is None or len(text) > 300:
                 continue

@@ -18,6 +18,7 @@ from extractors.pages.layout import Row, Sheet
 from extractors.pages.lexicon import spellings
 
 _DIGIT = re.compile(r"\d")
+_IBAN_BEGINS = re.compile(r"[^\W\d_]-*[^\W\d_]-*\d-*\d")
 _IBAN_START = re.compile(r"[A-Z]{2}\d{2}[A-Z0-9]*")
 _IBAN_LENGTHS = {
     "AD": 24, "AE": 23, "AL": 28, "AT": 20, "BA": 20, "BE": 16, "BG": 22, "CH": 21, "CY": 28,
@@ -60,7 +61,7 @@ class Identifier(NamedTuple):
 def ibans(sheet: Sheet) -> Iterator[Identifier]:
     """Yield IBANs, printed in one piece or in groups; `proved` by length and mod 97."""
     for row in sheet.rows:
-        at = 0 if _DIGIT.search(row.text) else len(row.tokens)
+        at = 0 if _IBAN_BEGINS.search(row.text) else len(row.tokens)
         while at < len(row.tokens):
             text = row.tokens[at].text
             if text[:2].upper() not in _IBAN_LENGTHS and text[:1] not in "(|:":

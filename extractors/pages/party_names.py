@@ -309,15 +309,15 @@ def _from_block(
     sheet: Sheet, block: Block, headings: Sequence[PartyHeading], sender: Part | None
 ) -> Iterator[NameCandidate]:
     parts = block.parts
+    if parts[0].row.page != sheet.numbers[0]:
+        return
     if sender is not None:
         at = next((i for i, p in enumerate(parts) if p.row is sender.row), -1)
         parts = parts[at + 1 :]
-    postal = [i for i, p in enumerate(parts) if has_postal(p.text)]
-    if not postal:
+    postal = next((i for i, p in enumerate(parts) if has_postal(p.text)), None)
+    if postal is None:
         return
-    lead = [
-        p for p in parts[: postal[0]] if (text := clean(p.text)) and not SALUTATION.fullmatch(text)
-    ]
+    lead = [p for p in parts[:postal] if (text := clean(p.text)) and not SALUTATION.fullmatch(text)]
     lead = [p for p in lead if not _labelled(p.row, p.first, p.last)]
     lead = [p for p in lead if not any(h.row is p.row and h.first == p.first for h in headings)]
     if not lead or not 1 <= len(lead) <= 7:
@@ -332,9 +332,6 @@ def _from_block(
         return
     over = heading_over(part.row, part.row.tokens[part.first].x0, headings, 60)
     if over is not None and over.row is not part.row:
-        return
-    first_page = part.row.page == sheet.numbers[0]
-    if not first_page:
         return
     legal = bool(LEGAL.search(text))
     low = part.row.top > 0.6 * sheet.height
