@@ -14,7 +14,7 @@ from functools import lru_cache
 
 from matching.amounts import lines_include_vat
 from matching.names import code
-from matching.vat_rates import country_of_vat_id, has_vat, rates_in_force
+from matching.vat_rates import country_of_vat_id, levies_no_vat, rates_in_force
 from records.findings import Finding, finding
 from records.invoices import Invoice
 from records.money import round_half_up
@@ -81,7 +81,7 @@ def tax_of(invoice: Invoice) -> Decimal | None:
     if said and all(rate == 0 or category in _UNTAXED for category, rate in said):
         return _ZERO
     country = country_of_vat_id(invoice.seller.vat_id or "") or invoice.seller.country
-    return _ZERO if country and not has_vat(country) else None
+    return _ZERO if country and levies_no_vat(country) else None
 
 
 def check_tax_known(invoice: Invoice, where: str, rounding: Decimal) -> Iterable[Finding]:

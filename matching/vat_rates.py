@@ -64,6 +64,8 @@ _TABLE: dict[str, tuple[tuple[date, frozenset[Decimal]], ...]] = {
 
 #: VAT id prefixes that are not the country's ISO code.
 _PREFIXES = {"EL": "GR"}
+#: The United States tax retail sales only; the others have no tax on turnover at all.
+_WITHOUT_VAT = frozenset({"US", "HK", "MO", "QA", "KW", "BM", "KY", "VG", "GG", "GI"})
 
 
 @lru_cache(maxsize=4096)
@@ -74,9 +76,9 @@ def country_of_vat_id(vat_id: str) -> str | None:
     return prefix if prefix in _TABLE else None
 
 
-def has_vat(country: str) -> bool:
-    """Say whether a country (ISO code) is one whose VAT we know."""
-    return _PREFIXES.get(country, country) in _TABLE
+def levies_no_vat(country: str) -> bool:
+    """Say whether a country (ISO 3166) is known to have neither VAT nor GST."""
+    return country in _WITHOUT_VAT
 
 
 @lru_cache(maxsize=4096)

@@ -21,6 +21,8 @@ from records.vocabulary import FIELDS
 SURE = 0.7
 #: Below this a party is rather left out than named wrongly.
 NAMED = 0.62
+#: `Springfield, IL 62704`: the state and the ZIP code.
+_AMERICAN = re.compile(r"\b[A-Z]{2}\.?,?\s+\d{5}(?:-\d{4})?\b")
 
 
 def add_currency(draft: Draft, totals: Totals) -> Evidence | None:
@@ -256,7 +258,7 @@ def _order(
         return Order.DAY
     if any(v.proved for v in vats) and code != "USD":
         return Order.DAY
-    if code == "USD" and re.search(r"\b[A-Z]{2}\.?,?\s+\d{5}(?:-\d{4})?\b", draft.sheet.text):
+    if code == "USD" and _AMERICAN.search(draft.sheet.text):
         return Order.MONTH
     return None
 
@@ -299,7 +301,8 @@ def _add_discount(draft: Draft, agreed: Terms, issue: date | None, order: Order 
         )
 
 
-def add_parties(draft: Draft, people: parties.Parties) -> None:
+def add_parties(draft: Draft, people: parties.Parties, evidence: Evidence | None) -> None:
+    in_dollars = evidence is not None and evidence.code == "USD"
     for role, named, address, vat in (
         ("seller", people.seller, people.seller_address, people.seller_vat),
         ("buyer", people.buyer, people.buyer_address, people.buyer_vat),
@@ -330,6 +333,16 @@ def add_parties(draft: Draft, people: parties.Parties) -> None:
                         "the lines under the name",
                     )
                 )
+                town = address[-1]
+                unprefixed = vat is None or vat.value.isdecimal()
+                if unprefixed and in_dollars and _AMERICAN.search(town.text):
+                    vat = None  # a tax number there is no VAT id
+                    why = "state and ZIP code, and US dollars"
+                    draft.fields.append(
+                        draft.field(
+                            f"{role}_country", "US", town.row, town.first, town.last, 0.9, why
+                        )
+                    )
         if vat is not None:
             why = "its check digits are right" if vat.proved else "stands with its label"
             draft.fields.append(

@@ -173,13 +173,15 @@ def _vat_at(row: Row, at: int) -> Identifier | None:
         if (
             last > at
             and not any(map(str.isdigit, piece))
-            and piece not in {"B", "MWST", "TVA", "IVA"}
+            and piece not in {"B", "MWST", "TVA", "IVA", "MVA"}
         ):
             break
         whole += piece
         last += 1
         if _VAT.fullmatch(whole):
             best = (last, whole)
+            if whole.startswith("NO") and last < len(row.tokens) and row.joined[last]:
+                continue  # `MVA` may follow
             break
         if len(whole) > 18:
             break
@@ -187,6 +189,10 @@ def _vat_at(row: Row, at: int) -> Identifier | None:
         return None
     labelled = any(m.last <= at and at - m.last <= 3 and "vat_id" in m.concepts for m in row.labels)
     value = best[1]
+    # `No.` before a number is no Norway, one in eleven of which would have right check digits.
+    norway = value.startswith("NO") and not value.endswith("MVA")
+    if norway and not row.tokens[at].text.startswith(value[:3]):
+        return None
     proved = vat_id_is_sound(value)
     return Identifier(row, at, best[0], value, proved, labelled) if proved or labelled else None
 

@@ -64,7 +64,7 @@ def read_sheet(
     evidence = add_currency(draft, totals)
     add_references(draft, references, kind, [*vats, *accounts])
     order = add_dates(draft, table.rows, joint, evidence, vats, recall.order)
-    add_parties(draft, people)
+    add_parties(draft, people, evidence)
     add_payment(draft, accounts)
     sign = _sign(kind, totals)
     add_totals(draft, totals, sign, style)
