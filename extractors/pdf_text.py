@@ -160,6 +160,7 @@ def _boxed(text_page: Any, text: str, page: Any, height: float) -> Iterator[Word
     loose, chars = char_box, handle(text_page)
     left, bottom = _origin(page)
     top = height + bottom
+    new = tuple.__new__
     for match in islice(_WORD.finditer(text), WORD_LIMIT):
         first, end = match.span()
         if not loose(chars, first, to_start) or not loose(chars, end - 1, to_stop):
@@ -180,7 +181,9 @@ def _boxed(text_page: Any, text: str, page: Any, height: float) -> Iterator[Word
             word = word.replace("\ufffe", "-")
             # A surrogate left alone is no character; a pair is one.
             word = word.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-        yield Word(word.replace("\x02", "-"), (x0 - left, top - y1, x1 - left, top - y0))
+        box = (x0 - left, top - y1, x1 - left, top - y0)
+        # As Word itself does, in half of its time: a page has hundreds.
+        yield new(Word, (word.replace("\x02", "-"), box, 1.0))
 
 
 def _extent(text_page: Any, first: int, end: int) -> tuple[float, float, float, float]:

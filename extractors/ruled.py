@@ -192,21 +192,35 @@ def _edges(page: Any) -> Iterator[dict[str, Any]]:
             point = (a * across + c * up + e - left, top - (b * across + d * up + f))
             if segment_kind(segment) == raw.FPDF_SEGMENT_MOVETO:
                 start = point
-            elif before is not None:
-                yield from _edge(before, point)
-            if start is not None and segment_closes(segment):
-                yield from _edge(point, start)
+            elif before is not None and (edge := _edge(before, point)):
+                yield edge
+            if start is not None and segment_closes(segment) and (edge := _edge(point, start)):
+                yield edge
             before = point
 
 
-def _edge(one: tuple[float, float], other: tuple[float, float]) -> Iterator[dict[str, Any]]:
-    (x0, x1), (top, bottom) = sorted((one[0], other[0])), sorted((one[1], other[1]))
-    place = {"x0": x0, "x1": x1, "top": top, "bottom": bottom}
-    size = {"width": x1 - x0, "height": bottom - top}
-    if x1 - x0 < 1 and bottom - top > _SNAP:
-        yield {**place, **size, "orientation": "v"}
-    elif bottom - top < 1 and x1 - x0 > _SNAP:
-        yield {**place, **size, "orientation": "h"}
+def _edge(one: tuple[float, float], other: tuple[float, float]) -> dict[str, Any] | None:
+    (x0, top), (x1, bottom) = one, other
+    if x1 < x0:
+        x0, x1 = x1, x0
+    if bottom < top:
+        top, bottom = bottom, top
+    width, height = x1 - x0, bottom - top
+    if width < 1 and height > _SNAP:
+        orientation = "v"
+    elif height < 1 and width > _SNAP:
+        orientation = "h"
+    else:
+        return None
+    return {
+        "x0": x0,
+        "x1": x1,
+        "top": top,
+        "bottom": bottom,
+        "width": width,
+        "height": height,
+        "orientation": orientation,
+    }
 
 
 def _chars(page: Any) -> Iterator[dict[str, Any]]:

@@ -154,10 +154,12 @@ def _in_one_language(heads: Iterable[_Head]) -> Iterator[_Head]:
     """Join what a slash parts and means the same: `Il. / Qty` heads one column."""
     held: _Head | None = None
     for head in heads:
-        same = held is not None and {s.concept for s in held.senses} & {
-            s.concept for s in head.senses
-        }
-        if held is not None and same and held.parted and head.x0 - held.x1 < _SLASHED:
+        if (
+            held is not None
+            and held.parted
+            and head.x0 - held.x1 < _SLASHED
+            and {s.concept for s in held.senses} & {s.concept for s in head.senses}
+        ):
             held = held._replace(x1=head.x1, tokens=held.tokens + head.tokens, parted=head.parted)
             continue
         if held is not None:
@@ -190,9 +192,9 @@ def _merge(grid: list[_Head], words: Lexicon) -> tuple[Column, ...]:
     for head in sorted(grid, key=lambda h: h.x0):
         home = None
         for group in groups:
+            apart = [h for h in group if h.top != head.top]
             if any(
-                h.top != head.top and _overlap(h, head) > 0.5 * min(h.x1 - h.x0, head.x1 - head.x0)
-                for h in group
+                _overlap(h, head) > 0.5 * min(h.x1 - h.x0, head.x1 - head.x0) for h in apart
             ) and all(
                 h.top != head.top or _overlap(h, head) > 0 or _spanned(group, h, head)
                 for h in group

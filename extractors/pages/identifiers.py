@@ -18,7 +18,8 @@ from extractors.pages.layout import Row, Sheet
 from extractors.pages.lexicon import spellings
 
 _DIGIT = re.compile(r"\d")
-_IBAN_BEGINS = re.compile(r"[^\W\d_]-*[^\W\d_]-*\d-*\d")
+# A search that begins with a digit passes over most rows fast.
+_IBAN_BEGINS = re.compile(r"\d(?:(?<=[^\W\d_]{2}\d)|(?<=[^\W\d_]-\d))-*\d")
 _IBAN_START = re.compile(r"[A-Z]{2}\d{2}[A-Z0-9]*")
 _IBAN_LENGTHS = {
     "AD": 24, "AE": 23, "AL": 28, "AT": 20, "BA": 20, "BE": 16, "BG": 22, "CH": 21, "CY": 28,
@@ -142,17 +143,16 @@ def vat_ids(sheet: Sheet, accounts: Sequence[Identifier] = ()) -> Iterator[Ident
     for row in sheet.rows:
         seen = -1
         for at, token in enumerate(row.tokens if _DIGIT.search(row.text) else ()):
-            if at < seen or (row.index, at) in grouped:
-                continue
             text = token.text
+            if text[:2].upper() not in _VAT_PREFIXES or at < seen or (row.index, at) in grouped:
+                continue
             # No id begins with five letters: most words that begin like one do.
-            if (text[:2].upper() in _VAT_PREFIXES or text[:3] == "CHE") and not (
-                len(text) > 4 and text[:5].isalpha()
-            ):
-                found = _vat_at(row, at)
-                if found:
-                    seen = found.last
-                    yield found
+            if len(text) > 4 and text[:5].isalpha():
+                continue
+            found = _vat_at(row, at)
+            if found:
+                seen = found.last
+                yield found
         if seen >= 0:
             continue
         for match in row.labels:
