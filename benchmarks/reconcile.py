@@ -66,7 +66,8 @@ def read_books(folder: Path, until: date) -> Books:
     records: defaultdict[str, list[Any]] = defaultdict(list)
     for name, field in TABLES.items():
         details = folder / f"{DETAILS[name]}.csv" if name in DETAILS else None
-        source = Source(Source.Settings(path=folder / f"{name}.csv", details=details))
+        path = folder / f"{name}.csv"
+        source = Source(Source.Settings(path=path, details=details, currency="EUR"))
         found, _ = source.changes(None)
         for record in found:
             if name.endswith("_invoices") and not isinstance(record, OpenItem):
