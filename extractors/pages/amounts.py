@@ -124,7 +124,7 @@ def occurrences(sheet: Sheet, style: Style, taken: frozenset[int]) -> Iterator[O
             if not _AMOUNTS.isdisjoint(match.concepts):
                 concepts = {s.concept: s.weight for s in match.senses if s.concept in _AMOUNTS}
                 hits.append(_Hit(match, concepts))
-        if row.index not in taken:
+        if row.figures and row.index not in taken:
             yield from _in_row(sheet, row, hits, above, style)
         above = [a for a in above if row.top - a.row.bottom < 110]
         for match, concepts in hits:
