@@ -45,7 +45,7 @@ _STEMS = (
     *("art", "§", "intra", "export", "exent", "exon", "vrijgesteld", "reverse", "steuerschuld"),
     *("frei", "liquid", "verlegd", "inversi", "odwrotne", "innergemeinschaftliche", "wewn"),
     *("ausfuhr", "esporta", "eksport", "kleinunternehmer", "exempt", "charged", "registered"),
-    *("applicable", "293", "franchise", "kleineondernemer", "esente", "forfett", "fuori campo"),
+    *("applicable", "293", "franchise", "kleineondernemer", "esente", "forfet", "fuori campo"),
     *("soggett", "isen", "confere", "zwolni"),
 )
 _TAX = re.compile(

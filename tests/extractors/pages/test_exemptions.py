@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from typed import page, values
 
 from extractors.pages import read_pages
+from extractors.pages.exemptions import _CATEGORIES, _STEMS
 
 PAGE = """
 Hartwell Tools Ltd
@@ -64,3 +69,11 @@ def test_a_tax_that_is_printed_is_charged() -> None:
     totals = "Net                                                240.00\nVAT 25 %   60.00"
     (reading,) = read_pages([page(PAGE.format(totals=totals, said="BTW verlegd"))])
     assert values(reading).get("tax_total") != "0"
+
+
+@pytest.mark.parametrize(("code", "words"), _CATEGORIES)
+@given(data=st.data())
+def test_every_wording_holds_a_stem(data: st.DataObject, code: str, words: str) -> None:
+    """What holds none is not looked at closely."""
+    said = data.draw(st.from_regex(re.compile(words, re.ASCII), fullmatch=True))
+    assert any(stem in said.casefold() for stem in _STEMS), code
