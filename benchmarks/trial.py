@@ -40,8 +40,8 @@ def main() -> int:
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     print(f"by the clock        {seconds:8.1f} s")
     print(f"on the processors   {used.ru_utime + used.ru_stime:8.1f} s")
-    print(f"largest process     {used.ru_maxrss / 1024:8.0f} MB")
-    print(f"all at one time     {most / 1024:8.0f} MB")
+    print(f"largest process     {used.ru_maxrss / 1024:8.0f} MiB")
+    print(f"all at one time     {most / 1024:8.0f} MiB")
     return trial.returncode
 
 
