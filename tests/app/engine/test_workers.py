@@ -18,13 +18,14 @@ from tests.servers.postgres import running_cluster
 
 def test_work_of_a_killed_process_goes_on_after_a_restart(sqlite_workers: Workers) -> None:
     folder = sqlite_workers.folder
-    (folder / "a").write_text("slow")
+    (folder / "a").write_text("stuck")
     backlog = Backlog(sqlite_workers.url)
     first = sqlite_workers.start("w1")
     backlog.hand_in("toy", "process", ["a"])
     until(lambda: marks(folder)["deliver a"] == 1)
     first.kill()
     first.wait()
+    (folder / "a").unlink()
     backlog.hand_in("toy", "process", ["b"])
     sqlite_workers.start("w1")
     until(lambda: backlog.unfinished("toy") == 0)
@@ -78,13 +79,15 @@ def test_two_workers_share_the_work_without_doing_any_twice(postgres_workers: Wo
 @pytest.mark.servers
 def test_a_dead_workers_work_is_taken_over_in_seconds(postgres_workers: Workers) -> None:
     folder = postgres_workers.folder
-    (folder / "a").write_text("slow")
+    (folder / "a").write_text("stuck")
     backlog = Backlog(postgres_workers.url)
     first = postgres_workers.start("w1")
     backlog.hand_in("toy", "process", ["a"])
     until(lambda: marks(folder)["deliver a"] == 1)
     postgres_workers.start("w2")
     first.kill()
+    first.wait()
+    (folder / "a").unlink()
     killed = time.monotonic()
     until(lambda: backlog.unfinished("toy") == 0)
     assert time.monotonic() - killed < 10

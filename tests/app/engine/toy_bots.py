@@ -70,6 +70,8 @@ def deliver(office: Office, item: str, text: str) -> str:
             os._exit(9)
         if what == "slow":
             time.sleep(1)
+        elif what == "stuck":
+            until(lambda: not obstacle.exists())
         else:
             failures: dict[str, Callable[[str], Exception]] = {
                 "away": Unavailable,
