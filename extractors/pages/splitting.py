@@ -27,7 +27,7 @@ def documents(pages: Sequence[PageWords]) -> list[Sheet]:
     with the one before them.
     """
     sheets = [sheet_of([page]) for page in pages]
-    if len(sheets) == 1:
+    if len(sheets) < 2:
         return sheets
     counts = [_count(sheet) for sheet in sheets]
     if all(count is not None and count[0] > 1 for count in counts[1:]):

@@ -109,6 +109,10 @@ def _header(reading: Reading) -> dict[str, Field]:
     return {f.name: f for f in reading.fields if f.line is None}
 
 
+def test_a_file_without_pages_teaches_nothing() -> None:
+    assert learn([], None, [], (), "0") is None
+
+
 def test_the_next_document_of_the_layout_is_read() -> None:
     assert "invoice_number" not in _header(_read(SECOND))
     found = _header(_read(SECOND, _taught(RIGHT)))
